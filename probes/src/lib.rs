@@ -1,0 +1,5 @@
+//! The catalogue of probes: what each one is attached to, needs, serves and blinds.
+//!
+//! Pure: bytes in (kallsyms, BTF, ELF), plan out. Nothing here opens a file or talks to a kernel.
+
+pub mod fields;
