@@ -11,10 +11,12 @@
 
 mod payload;
 mod probe;
+mod profile;
 mod record;
 
 pub use payload::*;
 pub use probe::{Layout, Phase, ProbeId, UnknownProbe};
+pub use profile::{Features, Profile};
 pub use record::{DecodeError, Flags, Header, PAYLOAD_MAX, RECORD_MAX, Record};
 
 /// Length of a task's `comm`, including the terminating NUL (`TASK_COMM_LEN`).
