@@ -1,1 +1,26 @@
-//! See ARCHITECTURE.md.
+//! The rules: Records in, State and Findings out.
+//!
+//! The engine does not know whether its records come from a kernel, a file or a test. It does no IO, reads no clock,
+//! starts no thread and does not panic on any input. Records are processed in ring order; timestamps are information.
+//!
+//! What it is not: it does not wait (the driver decides when a settle point has come and says so with a record), it
+//! does not print, and it does not resolve stacks.
+
+mod engine;
+mod entity;
+mod finding;
+mod on_dmabuf;
+mod on_handle;
+mod on_object;
+mod on_prime;
+mod on_process;
+mod reach;
+pub mod rules;
+mod settle;
+mod state;
+mod story;
+mod thread;
+
+pub use engine::{Config, Counts, Engine};
+pub use finding::{Doubt, Entity, Finding, Holder, HolderKind, LifeEvent, Notes, Stamp, Verdict, What};
+pub use rules::{Class, Rule, RuleId};

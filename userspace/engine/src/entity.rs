@@ -1,0 +1,196 @@
+//! The entities of the ledger: files, handles, objects, dma-bufs, attachments.
+//!
+//! An entity is one incarnation: it begins and ends at the events of its life, and a kernel address or a handle
+//! number that comes again is another entity. Keys carry generations, so a stale key finds nothing.
+//!
+//! `sure` is the loss epoch in which everything about the entity was last known; an older one means that records
+//! were lost since, and that nothing certain may be said.
+
+use rustc_hash::FxHashMap;
+use slotmap::new_key_type;
+use smallvec::SmallVec;
+
+use crate::finding::Stamp;
+
+new_key_type! {
+    /// A [`File`].
+    pub(crate) struct FileKey;
+    /// A [`Handle`].
+    pub(crate) struct HandleKey;
+    /// An [`Object`].
+    pub(crate) struct ObjectKey;
+    /// A [`Buf`].
+    pub(crate) struct BufKey;
+}
+
+/// A DRM file.
+pub(crate) struct File {
+    pub addr: u64,
+    pub number: u32,
+    pub minor: u32,
+    pub client: u64,
+    /// Unknown for a file older than the trace.
+    pub opened: Stamp,
+    pub handles: HandleTable,
+    /// Handles being created in this file right now.
+    pub creating: SmallVec<[HandleKey; 2]>,
+    pub sure: u32,
+}
+
+/// Where a handle is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Inside `drm_gem_handle_create_tail`; its number may not be known yet.
+    Creating,
+    Open,
+    /// Inside `drm_gem_object_release_handle`.
+    Closing,
+}
+
+/// A handle.
+pub(crate) struct Handle {
+    pub file: FileKey,
+    pub object: ObjectKey,
+    pub id: u32,
+    pub incarnation: u32,
+    pub phase: Phase,
+    /// `drm_prime_remove_buf_handle` has returned for it.
+    pub cache_removed: bool,
+    /// Its release was seen while its creation had not returned yet.
+    pub released_early: bool,
+    pub sure: u32,
+    pub created: Stamp,
+    /// The dma-buf of its PRIME cache entry.
+    pub cached: Option<BufKey>,
+}
+
+/// A GEM object.
+pub(crate) struct Object {
+    pub addr: u64,
+    pub number: u32,
+    pub sure: u32,
+    pub size: u64,
+    /// Unknown for an object older than the trace.
+    pub born: Stamp,
+    /// `handle_count` as the rules have it.
+    pub count: u32,
+    /// Creates and puts of handle counts that have not returned.
+    pub in_flight: u32,
+    /// Handle counts held by framebuffers (R3).
+    pub fb_counts: u32,
+    /// Framebuffer planes that show it.
+    pub planes: u32,
+    pub maps: i32,
+    pub had_handle: bool,
+    /// The reference count was seen to reach zero.
+    pub ref_zero: bool,
+    /// Made by a process of the scope.
+    pub in_scope: bool,
+    pub link: Option<BufKey>,
+    /// The foreign dma-buf that it imports (R7).
+    pub imported: Option<BufKey>,
+    /// The dma-buf made from it, while that lives.
+    pub exported: Option<BufKey>,
+    pub handles: SmallVec<[HandleKey; 1]>,
+    /// When its last handle was closed.
+    pub last_close: Stamp,
+}
+
+/// What holds a dma-buf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HoldKind {
+    Link(ObjectKey),
+    Cache(FileKey, u32),
+    Importer(ObjectKey),
+}
+
+/// One reference of the ledger.
+#[derive(Clone, Copy)]
+pub(crate) struct Hold {
+    pub kind: HoldKind,
+    pub at: Stamp,
+}
+
+/// An fd that a process was given.
+#[derive(Clone, Copy)]
+pub(crate) struct Grant {
+    pub fd: i32,
+    pub at: Stamp,
+}
+
+/// A dma-buf.
+pub(crate) struct Buf {
+    pub addr: u64,
+    pub ino: u64,
+    pub number: u32,
+    pub sure: u32,
+    pub size: u64,
+    /// Unknown for a dma-buf older than the trace.
+    pub born: Stamp,
+    pub exporter: Option<ObjectKey>,
+    /// The last file reference is gone.
+    pub released: Option<Stamp>,
+    pub in_scope: bool,
+    pub attachments: u32,
+    pub holds: SmallVec<[Hold; 2]>,
+    pub grants: SmallVec<[Grant; 1]>,
+}
+
+/// The last life of a handle number.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Past {
+    /// When it was closed; unknown when never.
+    pub closed: Stamp,
+    pub object: u32,
+    /// Incarnations begun so far.
+    pub incarnations: u32,
+    pub size: u64,
+}
+
+/// What a file knows of one handle number.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Slot {
+    pub live: Option<HandleKey>,
+    pub past: Past,
+}
+
+/// Handle numbers of a file: the kernel gives out the lowest free one, so nearly all lie in a dense vector.
+#[derive(Default)]
+pub(crate) struct HandleTable {
+    dense: Vec<Slot>,
+    sparse: FxHashMap<u32, Slot>,
+}
+
+impl HandleTable {
+    /// How far past its end the dense part may be extended in one step.
+    const STRIDE: usize = 1024;
+
+    pub fn get(&self, id: u32) -> Option<&Slot> {
+        match self.dense.get(id as usize) {
+            Some(slot) => Some(slot),
+            None => self.sparse.get(&id),
+        }
+    }
+
+    pub fn live(&self, id: u32) -> Option<HandleKey> {
+        self.get(id)?.live
+    }
+
+    pub fn slot(&mut self, id: u32) -> &mut Slot {
+        let ix = id as usize;
+        if ix >= self.dense.len() && ix < self.dense.len() + Self::STRIDE && self.sparse.is_empty() {
+            self.dense.resize_with(ix + 1, Slot::default);
+        }
+        match self.dense.get_mut(ix) {
+            Some(slot) => slot,
+            None => self.sparse.entry(id).or_default(),
+        }
+    }
+
+    /// The live handles, by rising number.
+    pub fn iter(&self) -> impl Iterator<Item = HandleKey> {
+        let mut rest: Vec<_> = self.sparse.iter().filter_map(|(id, s)| Some((*id, s.live?))).collect();
+        rest.sort_unstable_by_key(|(id, _)| *id);
+        self.dense.iter().filter_map(|s| s.live).chain(rest.into_iter().map(|(_, k)| k))
+    }
+}

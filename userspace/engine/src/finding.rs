@@ -1,0 +1,295 @@
+//! What the engine says: findings, each with its evidence.
+
+use crate::rules::RuleId;
+
+/// When and by whom something was done: one record, reduced to what a reader asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// Position of the record in the stream, from 1; 0 means not known.
+    pub seq: u64,
+    /// `CLOCK_MONOTONIC`, nanoseconds.
+    pub ts_ns: u64,
+    /// Thread id.
+    pub tid: u32,
+    /// Process id.
+    pub tgid: u32,
+    /// Kernel stack id, negative for none.
+    pub kstack: i32,
+    /// User stack id, negative for none.
+    pub ustack: i32,
+}
+
+impl Stamp {
+    /// Is this a real observation?
+    #[must_use]
+    pub const fn is_known(&self) -> bool {
+        self.seq != 0
+    }
+}
+
+/// The public name of an entity: stable within a trace, never a kernel address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Entity {
+    /// A DRM file, numbered by order of first sight.
+    File {
+        /// order of first sight, from 1
+        id: u32,
+        /// minor index: the N of cardN, 128 and up for renderDN; `u32::MAX` when not known
+        minor: u32,
+        /// the kernel's client id, 0 when it has none
+        client: u64,
+    },
+    /// A GEM object, numbered by order of first sight.
+    Object {
+        /// order of first sight, from 1
+        id: u32,
+        /// bytes
+        size: u64,
+    },
+    /// A handle of a file.
+    Handle {
+        /// the file's number
+        file: u32,
+        /// the handle's number in the file
+        handle: u32,
+        /// how many times this number was given out before, from 0
+        incarnation: u32,
+        /// the object's number
+        object: u32,
+        /// the object's bytes
+        size: u64,
+    },
+    /// A dma-buf.
+    DmaBuf {
+        /// inode number; 0 when not known
+        ino: u64,
+        /// order of first sight, from 1
+        id: u32,
+        /// bytes
+        size: u64,
+    },
+}
+
+impl Entity {
+    /// Bytes behind it; 0 when not known.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        match *self {
+            Self::File { .. } => 0,
+            Self::Object { size, .. } | Self::Handle { size, .. } | Self::DmaBuf { size, .. } => size,
+        }
+    }
+}
+
+/// One reference that keeps an entity alive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// What kind of reference.
+    pub kind: HolderKind,
+    /// The event that took it.
+    pub taken: Stamp,
+}
+
+/// The kinds of references of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HolderKind {
+    /// A GEM handle.
+    Handle(Entity),
+    /// The object's link to its dma-buf (R5).
+    Link(Entity),
+    /// A PRIME cache entry (R6).
+    Cache {
+        /// the file's number
+        file: u32,
+        /// the handle's number
+        handle: u32,
+    },
+    /// An imported object's reference on the foreign dma-buf (R7).
+    Importer(Entity),
+    /// The exporter's object reference held by its dma-buf (R4).
+    Exported(Entity),
+    /// A dma-buf fd given to a process.
+    Fd {
+        /// the process
+        tgid: u32,
+        /// the fd, -1 when not known
+        fd: i32,
+    },
+    /// A user mapping.
+    Mapping {
+        /// the process, 0 when not known
+        tgid: u32,
+    },
+    /// A framebuffer plane.
+    Framebuffer {
+        /// `fb->base.id`
+        id: u32,
+    },
+    /// A device attachment.
+    Attachment,
+}
+
+/// One line of an entity's story.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LifeEvent {
+    /// What happened.
+    pub what: What,
+    /// When, by whom.
+    pub at: Stamp,
+}
+
+/// What happened to an entity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// The object was born.
+    Born,
+    /// A handle was created.
+    HandleCreated,
+    /// A handle was closed.
+    HandleClosed,
+    /// A handle was closed by its file's close.
+    HandleClosedByFile,
+    /// A close was refused.
+    CloseRefused,
+    /// The dma-buf was made.
+    Exported,
+    /// An fd was given out.
+    FdGiven,
+    /// An fd was closed at process exit.
+    FdClosedAtExit,
+    /// A PRIME cache entry was made.
+    Cached,
+    /// The link was set.
+    Linked,
+    /// An importer took its reference.
+    Imported,
+    /// The dma-buf was attached to a device.
+    Attached,
+    /// The dma-buf was detached.
+    Detached,
+    /// A reference was put.
+    Put,
+    /// The last file reference was gone.
+    FileReleased,
+    /// The dma-buf was destroyed.
+    Released,
+    /// The object's reference count reached zero.
+    RefZero,
+    /// The object died.
+    Died,
+    /// The DRM file was opened.
+    FileOpened,
+    /// The DRM file closed.
+    FileClosed,
+    /// The process exited.
+    Exited,
+    /// The settle point at which it was judged.
+    Settled,
+}
+
+impl What {
+    /// The words used in reports.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Born => "object born",
+            Self::HandleCreated => "handle created",
+            Self::HandleClosed => "handle closed",
+            Self::HandleClosedByFile => "handle closed by the file's close",
+            Self::CloseRefused => "close refused with EINVAL",
+            Self::Exported => "dma-buf exported",
+            Self::FdGiven => "dma-buf fd given out",
+            Self::FdClosedAtExit => "dma-buf fd closed by process exit",
+            Self::Cached => "PRIME cache entry made",
+            Self::Linked => "link set",
+            Self::Imported => "imported",
+            Self::Attached => "attached",
+            Self::Detached => "detached",
+            Self::Put => "reference put",
+            Self::FileReleased => "last file reference gone",
+            Self::Released => "dma-buf destroyed",
+            Self::RefZero => "object reference count zero",
+            Self::Died => "object died",
+            Self::FileOpened => "DRM file opened",
+            Self::FileClosed => "DRM file closed",
+            Self::Exited => "process exited",
+            Self::Settled => "judged at the settle point",
+        }
+    }
+}
+
+/// Why a verdict is undecided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Doubt {
+    /// Records were dropped.
+    Drops(u64),
+    /// A probe missed hits; [`gemscope_common::ProbeId`] number and count.
+    Missed(u16, u64),
+    /// The trace is damaged or cut.
+    Gap,
+    /// Processes of the scope were still alive when the judging ended.
+    StillRunning(u32),
+    /// The fds of this many processes could not be read.
+    Unreadable(u32),
+    /// A probe that the rule needs is not attached; [`gemscope_common::ProbeId`] number.
+    Blind(u16),
+    /// A call never returned in the trace.
+    OpenCalls(u32),
+}
+
+/// One finding: a rule, what broke it, and the evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Running number, from 1.
+    pub number: u32,
+    /// The rule that was broken.
+    pub rule: RuleId,
+    /// The entity that it is about (for a group the first one).
+    pub entity: Entity,
+    /// How many entities of the same stack this finding speaks for.
+    pub count: u64,
+    /// Their bytes together.
+    pub bytes: u64,
+    /// The event that broke the rule, or the last chance to keep it.
+    pub event: LifeEvent,
+    /// The earlier event that it conflicts with: for leaks the acquisition.
+    pub conflict: Option<LifeEvent>,
+    /// Who still holds the entity, at the moment of the finding.
+    pub holders: Vec<Holder>,
+    /// The entity's story so far, oldest first.
+    pub life: Vec<LifeEvent>,
+    /// Loss could have changed this: the finding is undecided.
+    pub tainted: bool,
+}
+
+/// The overall answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing was found and nothing could have been missed.
+    Clean,
+    /// At least one certain finding.
+    Findings,
+    /// No certain finding, but something could have been missed, or all findings are uncertain.
+    Undecided(Vec<Doubt>),
+}
+
+/// Things that are told but not judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// Handles left open by a fatal signal.
+    pub handles_left_by_signal: u64,
+    /// dma-buf fds left open by a fatal signal.
+    pub fds_left_by_signal: u64,
+    /// Handles left open at file close where the mode does not judge them.
+    pub handles_left_ignored: u64,
+    /// dma-buf fds left open at exit where the mode does not judge them.
+    pub fds_left_ignored: u64,
+    /// Objects, dma-bufs and files that were older than the trace.
+    pub pre_existing: u64,
+    /// dma-bufs of the scope that processes outside it still hold.
+    pub held_outside: u64,
+    /// dma-bufs whose destruction waits for a path holder (`O_PATH`).
+    pub deferred: u64,
+    /// Findings beyond the cap, counted only.
+    pub findings_dropped: u64,
+}

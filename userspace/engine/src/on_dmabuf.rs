@@ -1,0 +1,276 @@
+//! dma-bufs: birth, fds, references, attachments, release.
+
+use gemscope_common::{
+    Attachment, Buf as BufFields, BufExport, Flags, Phase, ProbeId, Profile, Record, err_ptr, scope,
+};
+
+use crate::engine::Engine;
+use crate::entity::{BufKey, HoldKind};
+use crate::finding::{Entity, Stamp, What};
+use crate::on_prime::EXPORTS;
+use crate::rules::RuleId;
+use crate::thread::Frame;
+
+impl Engine {
+    pub(crate) fn on_dmabuf(
+        &mut self,
+        probe: ProbeId,
+        phase: Phase,
+        record: &Record,
+        at: Stamp,
+        thread: usize,
+    ) {
+        match (probe, phase) {
+            (ProbeId::BufExport, Phase::Entry) => self.push(thread, Frame::new(probe, at)),
+            (ProbeId::BufExport, _) => {
+                self.pop(thread, probe);
+                let ret = record.header.ret as u64;
+                if err_ptr(ret).is_none() && ret != 0 {
+                    self.exported(record.payload(), ret, at, thread);
+                }
+            }
+            (ProbeId::Attach, _) => {
+                let p: &Attachment = record.payload();
+                let ret = record.header.ret as u64;
+                if err_ptr(ret).is_none() && ret != 0 {
+                    self.check_use(p.dma_buf, What::Attached, at, thread);
+                    let buf = self.state.buf(p.dma_buf, p.ino);
+                    self.state.attachments.insert(ret, (buf, at));
+                    self.state.bufs[buf].attachments += 1;
+                }
+            }
+            (ProbeId::Detach, _) => {
+                let p: &Attachment = record.payload();
+                self.check_use(p.dma_buf, What::Detached, at, thread);
+                if let Some((buf, _)) = self.state.attachments.remove(&p.attach)
+                    && let Some(b) = self.state.bufs.get_mut(buf)
+                {
+                    b.attachments = b.attachments.saturating_sub(1);
+                }
+            }
+            _ => self.on_buf(probe, record, at, thread),
+        }
+    }
+
+    fn on_buf(&mut self, probe: ProbeId, record: &Record, at: Stamp, thread: usize) {
+        let p: &BufFields = record.payload();
+        match probe {
+            ProbeId::BufFd if record.ret_i32() >= 0 => self.fd_given(p, record.ret_i32(), at, thread),
+            ProbeId::BufFdInstall => self.fd_given(p, p.fd, at, thread),
+            ProbeId::BufGet => {
+                let ret = record.header.ret as u64;
+                if err_ptr(ret).is_none() && ret != 0 {
+                    let buf = self.state.buf(ret, p.ino);
+                    if let Some(import) = self.threads.at(thread).innermost(&[ProbeId::Import]) {
+                        import.buf = Some(buf);
+                    }
+                }
+            }
+            ProbeId::BufPut => self.put(p, at, thread),
+            ProbeId::BufFileRelease if p.dma_buf != 0 => self.file_released(p, at),
+            ProbeId::BufRelease if p.dma_buf != 0 => {
+                self.file_released(p, at);
+                if let Some(buf) = self.state.find_buf(p.dma_buf) {
+                    self.state.end_buf(buf, at);
+                }
+            }
+            ProbeId::BufFdClose if p.dma_buf != 0 => {
+                self.fd_closed(p, at, record.header.flags & Flags::EXITING != 0);
+            }
+            _ => {}
+        }
+    }
+
+    /// `dma_buf_export` returned a buffer. Inside a PRIME export this is under object_name_lock (R19).
+    fn exported(&mut self, p: &BufExport, addr: u64, at: Stamp, thread: usize) {
+        let in_scope = self.reach.in_scope(at.tgid);
+        let sure = self.sure(thread);
+        let buf = self.state.birth_buf(addr, p.ino, p.size, at, in_scope);
+        self.state.bufs[buf].sure = sure;
+        let Some(export) = self.threads.at(thread).innermost(EXPORTS).map(|f| *f) else {
+            // Not through PRIME, or the bracket was lost with its records.
+            return;
+        };
+        self.mark_exports(thread, buf);
+        let by_handle = || {
+            let handle = self.state.files.get(export.file?)?.handles.live(export.id)?;
+            Some(self.state.handles.get(handle)?.object)
+        };
+        let Some(object) = self.state.find_object(p.private).or_else(by_handle) else { return };
+        let o = &self.state.objects[object];
+        // Before v3.12 the link was no reference, and two live buffers of one object were the race itself (B5).
+        let first = if self.config.profile >= Profile::V3_12 { o.link } else { o.exported };
+        let tainted = self.state.stale(o.sure) || !o.born.is_known();
+        let alive = first.filter(|b| self.state.bufs.get(*b).is_some_and(|b| b.released.is_none()));
+        if let Some(first) = alive {
+            let conflict = Some((What::Exported, self.state.bufs[first].born));
+            let entity = self.buf_entity(buf);
+            let evidence = (self.object_holders(object), self.object_life(object));
+            self.report(
+                RuleId::SecondDmabuf,
+                entity,
+                1,
+                entity.size(),
+                (What::Exported, at),
+                conflict,
+                evidence,
+                tainted,
+            );
+        }
+        self.state.bufs[buf].exporter = Some(object);
+        self.state.objects[object].exported = Some(buf);
+        self.state.link(object, buf, at);
+    }
+
+    fn fd_given(&mut self, p: &BufFields, fd: i32, at: Stamp, thread: usize) {
+        let Some(buf) = self.state.find_buf(p.dma_buf) else { return };
+        let mut given = at;
+        self.mark_exports(thread, buf);
+        for frame in self.threads.at(thread).frames.iter_mut().filter(|f| EXPORTS.contains(&f.probe)) {
+            frame.hit = true;
+            (given.kstack, given.ustack) = (frame.at.kstack, frame.at.ustack);
+        }
+        self.grant(buf, fd, given);
+    }
+
+    /// A reference is put: whose, tells the innermost open call (A.7).
+    fn put(&mut self, p: &BufFields, at: Stamp, thread: usize) {
+        const OWNERS: &[ProbeId] = &[
+            ProbeId::CacheRemove,
+            ProbeId::HandlePut,
+            ProbeId::ImportDestroy,
+            ProbeId::Import,
+            ProbeId::ExportToDmabuf,
+            ProbeId::ExportToFd,
+            ProbeId::ExportIoctl,
+        ];
+        self.check_use(p.dma_buf, What::Put, at, thread);
+        let Some(buf) = self.state.find_buf(p.dma_buf) else { return };
+        let Some(frame) = self.threads.at(thread).innermost(OWNERS) else { return };
+        frame.hit = true;
+        let frame = *frame;
+        match frame.probe {
+            ProbeId::CacheRemove => {
+                let Some(file) = frame.file else { return };
+                self.state.drop_hold(buf, HoldKind::Cache(file, frame.id));
+                if let Some(h) = frame.handle.and_then(|h| self.state.handles.get_mut(h))
+                    && h.cached == Some(buf)
+                {
+                    h.cached = None;
+                }
+            }
+            ProbeId::HandlePut => {
+                if let Some(object) = frame.object {
+                    self.state.unlink(object);
+                }
+            }
+            ProbeId::ImportDestroy => {
+                if let Some(object) = frame.object {
+                    self.state.drop_hold(buf, HoldKind::Importer(object));
+                    if let Some(o) = self.state.objects.get_mut(object) {
+                        o.imported = None;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// R24: the last file reference is gone. Nothing of the ledger may hold it any more.
+    fn file_released(&mut self, p: &BufFields, at: Stamp) {
+        let buf = self.state.buf(p.dma_buf, p.ino);
+        let b = &mut self.state.bufs[buf];
+        if b.released.is_some() {
+            return;
+        }
+        b.released = Some(at);
+        let tainted = self.state.stale(self.state.bufs[buf].sure) || !self.state.bufs[buf].born.is_known();
+        let holds = self.state.bufs[buf].holds.clone();
+        for hold in holds {
+            let (rule, what) = match hold.kind {
+                HoldKind::Cache(file, _) if self.state.files.contains_key(file) => {
+                    (RuleId::ReleasedWhileCached, What::Cached)
+                }
+                HoldKind::Link(object)
+                    if self.state.objects.contains_key(object) && self.config.profile >= Profile::V3_12 =>
+                {
+                    (RuleId::StaleLink, What::Linked)
+                }
+                _ => continue,
+            };
+            let entity = self.buf_entity(buf);
+            let evidence = (self.buf_holders(buf), self.buf_life(buf));
+            let conflict = Some((what, hold.at));
+            self.report(
+                rule,
+                entity,
+                1,
+                entity.size(),
+                (What::FileReleased, at),
+                conflict,
+                evidence,
+                tainted,
+            );
+        }
+    }
+
+    /// R24, R11: is this dma-buf used after its last reference was gone?
+    pub(crate) fn check_use(&mut self, addr: u64, what: What, at: Stamp, thread: usize) {
+        let (entity, released, evidence) = match self.state.find_buf(addr) {
+            Some(buf) => {
+                let Some(released) = self.state.bufs[buf].released else { return };
+                (self.buf_entity(buf), released, (self.buf_holders(buf), self.buf_life(buf)))
+            }
+            None => {
+                let Some((released, id, ino, size)) = self.state.graveyard.get(addr).copied() else { return };
+                // An export whose return was lost gives the address to a new buffer unseen.
+                if self.threads.open().any(|(_, f)| f.probe == ProbeId::BufExport) {
+                    return;
+                }
+                (Entity::DmaBuf { ino, id, size }, released, (Vec::new(), Vec::new()))
+            }
+        };
+        let tainted = self.threads.at(thread).unsynced;
+        let conflict = Some((What::FileReleased, released));
+        let rule = RuleId::UseAfterRelease;
+        self.report(rule, entity, 1, entity.size(), (what, at), conflict, evidence, tainted);
+    }
+
+    /// One fd of one process is closed: by close(2) where that comes this way, or by its exit.
+    fn fd_closed(&mut self, p: &BufFields, at: Stamp, exiting: bool) {
+        let buf = self.state.buf(p.dma_buf, p.ino);
+        let grants = &mut self.state.bufs[buf].grants;
+        let own = grants.iter().rposition(|g| g.at.tgid == at.tgid).map(|ix| grants.remove(ix));
+        if !exiting || !self.reach.in_scope(at.tgid) {
+            return;
+        }
+        let killed = self.reach.killed(at.tgid);
+        if killed == Some(true) {
+            self.notes.fds_left_by_signal += 1;
+            return;
+        }
+        if own.is_none() && !self.received(buf, at.tgid) {
+            return;
+        }
+        if self.at_exit == scope::IGNORE {
+            self.notes.fds_left_ignored += 1;
+            return;
+        }
+        let entity = self.buf_entity(buf);
+        let taken = own.map(|g| g.at).unwrap_or_default();
+        if self.merge_fd_leak(&taken, at.tgid, entity.size()) {
+            return;
+        }
+        let tainted = killed.is_none() || self.state.stale(self.state.bufs[buf].sure);
+        let evidence = (self.buf_holders(buf), self.buf_life(buf));
+        let conflict = Some((What::FdGiven, taken));
+        let event = (What::FdClosedAtExit, at);
+        self.report(RuleId::FdLeak, entity, 1, entity.size(), event, conflict, evidence, tainted);
+    }
+
+    /// Did the process get this fd by itself, and not by being forked with it open?
+    fn received(&self, buf: BufKey, tgid: u32) -> bool {
+        let b = &self.state.bufs[buf];
+        b.born.is_known() && !b.grants.iter().any(|g| self.reach.inherits(tgid, g.at.tgid, g.at.seq))
+    }
+}

@@ -1,0 +1,136 @@
+//! Objects: birth, death, mappings, framebuffers.
+
+use gemscope_common::{Framebuffer, Gem, Mapping, Phase, ProbeId, Record};
+use smallvec::SmallVec;
+
+use crate::engine::Engine;
+use crate::entity::{ObjectKey, Phase as Life};
+use crate::finding::{Stamp, What};
+use crate::rules::RuleId;
+use crate::thread::Frame;
+
+impl Engine {
+    pub(crate) fn on_object(
+        &mut self,
+        probe: ProbeId,
+        phase: Phase,
+        record: &Record,
+        at: Stamp,
+        thread: usize,
+    ) {
+        match (probe, phase) {
+            (ProbeId::ObjectInit, _) => {
+                let p: &Gem = record.payload();
+                let in_scope = self.reach.in_scope(at.tgid);
+                let sure = self.sure(thread);
+                let key = self.state.birth(p, at, in_scope);
+                self.state.objects[key].sure = sure;
+            }
+            (ProbeId::ObjectFree | ProbeId::ObjectDriverFree, _) => {
+                let Some(key) = self.state.find_object(record.payload::<Gem>().obj) else { return };
+                if !self.state.objects[key].ref_zero {
+                    self.check_dangling(key, What::RefZero, at);
+                }
+                if let Some(o) = self.state.objects.get_mut(key) {
+                    o.ref_zero = true;
+                }
+            }
+            (ProbeId::ObjectRelease, _) => self.object_dies(record.payload(), at),
+            (ProbeId::GemMmap, _) if record.ret_i32() == 0 => self.mapped(record.payload::<Mapping>().obj, 1),
+            (ProbeId::GemVmOpen, _) => self.mapped(record.payload::<Mapping>().obj, 1),
+            (ProbeId::GemVmClose, _) => self.mapped(record.payload::<Mapping>().obj, -1),
+            (ProbeId::FbInit, Phase::Entry) => self.push(thread, Frame::new(probe, at)),
+            (ProbeId::FbInit, Phase::Return) => {
+                let got_counts = self.pop(thread, probe).map_or(0, |f| f.id);
+                if record.ret_i32() == 0 {
+                    self.framebuffer(record.payload(), got_counts);
+                }
+            }
+            (ProbeId::FbCleanup, Phase::Entry) => {
+                self.push(thread, Frame::new(probe, at));
+                let fb = record.payload::<Framebuffer>().fb;
+                if let Some((_, planes)) = self.state.framebuffers.remove(&fb) {
+                    for key in planes {
+                        if let Some(o) = self.state.objects.get_mut(key) {
+                            o.planes = o.planes.saturating_sub(1);
+                        }
+                    }
+                }
+            }
+            (ProbeId::FbCleanup, _) => {
+                self.pop(thread, probe);
+            }
+            _ => {}
+        }
+    }
+
+    fn mapped(&mut self, addr: u64, by: i32) {
+        if let Some(o) = self.state.find_object(addr).and_then(|k| self.state.objects.get_mut(k)) {
+            o.maps += by;
+        }
+    }
+
+    fn framebuffer(&mut self, p: &Framebuffer, _got_counts: u32) {
+        let mut planes = SmallVec::new();
+        for addr in p.obj {
+            if addr != 0
+                && let Some(key) = self.state.find_object(addr)
+            {
+                self.state.objects[key].planes += 1;
+                planes.push(key);
+            }
+        }
+        self.state.framebuffers.insert(p.fb, (p.id, planes));
+    }
+
+    /// `drm_gem_object_release`: the object's memory goes. Its link must be gone before (R25).
+    fn object_dies(&mut self, p: &Gem, at: Stamp) {
+        let Some(key) = self.state.find_object(p.obj) else { return };
+        if !self.state.objects[key].ref_zero {
+            self.check_dangling(key, What::Died, at);
+        }
+        let o = &self.state.objects[key];
+        if p.dma_buf != 0 && self.config.profile >= gemscope_common::Profile::V3_12 {
+            let conflict = o.link.and_then(|b| self.link_stamp(b, key)).map(|s| (What::Linked, s));
+            // The field itself was read: no loss can make this wrong.
+            let evidence = (self.object_holders(key), self.object_life(key));
+            let entity = self.object_entity(key);
+            self.report(
+                RuleId::StaleLink,
+                entity,
+                1,
+                entity.size(),
+                (What::Died, at),
+                conflict,
+                evidence,
+                false,
+            );
+        }
+        self.state.unlink(key);
+        self.state.end_object(key);
+    }
+
+    /// R2, R15: an object lives at least as long as its last handle.
+    fn check_dangling(&mut self, key: ObjectKey, what: What, at: Stamp) {
+        let o = &self.state.objects[key];
+        // A handle in creation or closing is an interval: some point of it may lie on the right side.
+        let open =
+            o.handles.iter().find(|h| self.state.handles.get(**h).is_some_and(|h| h.phase == Life::Open));
+        let Some(open) = open.copied() else { return };
+        let handle = &self.state.handles[open];
+        let tainted = self.state.stale(handle.sure) || self.state.stale(o.sure);
+        let conflict = Some((What::HandleCreated, handle.created));
+        let entity = self.handle_entity(open);
+        let evidence = (self.object_holders(key), self.object_life(key));
+        self.report(
+            RuleId::DanglingHandle,
+            entity,
+            1,
+            entity.size(),
+            (what, at),
+            conflict,
+            evidence,
+            tainted,
+        );
+    }
+}

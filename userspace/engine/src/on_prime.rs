@@ -1,0 +1,252 @@
+//! PRIME: export and import brackets, the per-file cache, an importer's end.
+
+use gemscope_common::{Gem, Phase, Prime, ProbeId, Profile, Record, err_ptr};
+
+use crate::engine::Engine;
+use crate::entity::{BufKey, FileKey, Grant, HandleKey, HoldKind, ObjectKey, Phase as Life};
+use crate::finding::{Stamp, What};
+use crate::rules::RuleId;
+use crate::thread::Frame;
+
+/// The calls that an export is made of, outermost first.
+pub(crate) const EXPORTS: &[ProbeId] = &[ProbeId::ExportIoctl, ProbeId::ExportToFd, ProbeId::ExportToDmabuf];
+
+impl Engine {
+    pub(crate) fn on_prime(
+        &mut self,
+        probe: ProbeId,
+        phase: Phase,
+        record: &Record,
+        at: Stamp,
+        thread: usize,
+    ) {
+        if probe == ProbeId::ImportDestroy {
+            if phase == Phase::Entry {
+                let mut frame = Frame::new(probe, at);
+                frame.object = self.state.find_object(record.payload::<Gem>().obj);
+                self.push(thread, frame);
+            } else {
+                self.pop(thread, probe);
+            }
+            return;
+        }
+        let p: &Prime = record.payload();
+        match (probe, phase) {
+            (ProbeId::CacheAdd, Phase::Entry) => self.cache_add_begins(p, at, thread),
+            (ProbeId::CacheAdd, _) => self.cache_add_ends(record, at, thread),
+            (ProbeId::CacheRemove, Phase::Entry) => {
+                let mut frame = self.prime_frame(probe, p, at);
+                frame.handle = frame.file.and_then(|f| self.state.files[f].handles.live(p.handle));
+                self.push(thread, frame);
+            }
+            (ProbeId::CacheRemove, _) => {
+                let frame = self.pop(thread, probe);
+                if let Some(h) = frame.and_then(|f| f.handle).and_then(|h| self.state.handles.get_mut(h)) {
+                    h.cache_removed = true;
+                }
+            }
+            (_, Phase::Entry) => {
+                let frame = self.prime_frame(probe, p, at);
+                self.push(thread, frame);
+            }
+            (ProbeId::Import, _) => {
+                self.pop(thread, probe);
+            }
+            (_, _) => self.export_ends(probe, record, at, thread),
+        }
+    }
+
+    fn prime_frame(&mut self, probe: ProbeId, p: &Prime, at: Stamp) -> Frame {
+        let mut frame = Frame::new(probe, at);
+        frame.file = Some(self.state.file(p.file));
+        frame.id = p.handle;
+        frame
+    }
+
+    /// R19: the export call returned; its fd is an fd of this process.
+    fn export_ends(&mut self, probe: ProbeId, record: &Record, at: Stamp, thread: usize) {
+        let p: &Prime = record.payload();
+        let frame = self.pop(thread, probe);
+        let ret = record.header.ret as u64;
+        if probe == ProbeId::ExportToDmabuf {
+            if err_ptr(ret).is_none() && ret != 0 {
+                // The caller's own reference: the pointer is good here.
+                let buf = self.state.buf(ret, p.ino);
+                self.mark_exports(thread, buf);
+            }
+            return;
+        }
+        let Some(frame) = frame else { return };
+        let outer = self.threads.at(thread).innermost(EXPORTS).is_some();
+        if outer || frame.hit || record.ret_i32() != 0 || p.fd < 0 {
+            return;
+        }
+        if let Some(buf) = frame.buf {
+            // The stacks were taken at the call's entry.
+            let at = Stamp { kstack: frame.at.kstack, ustack: frame.at.ustack, ..at };
+            self.grant(buf, p.fd, at);
+        }
+    }
+
+    /// Every open export call on this thread is about this dma-buf.
+    pub(crate) fn mark_exports(&mut self, thread: usize, buf: BufKey) {
+        for frame in self.threads.at(thread).frames.iter_mut().filter(|f| EXPORTS.contains(&f.probe)) {
+            frame.buf = Some(buf);
+        }
+    }
+
+    /// A process was given an fd.
+    pub(crate) fn grant(&mut self, buf: BufKey, fd: i32, at: Stamp) {
+        const KEEP: usize = 16;
+        let Some(b) = self.state.bufs.get_mut(buf) else { return };
+        b.grants.retain(|g| (g.at.tgid, g.fd) != (at.tgid, fd));
+        if b.grants.len() >= KEEP {
+            b.grants.remove(0);
+        }
+        b.grants.push(Grant { fd, at });
+    }
+
+    /// Inside an import, at the creation of its handle: which dma-buf is imported? Takes the references of R5 and R7.
+    pub(crate) fn imported_here(
+        &mut self,
+        object: ObjectKey,
+        p: &Gem,
+        at: Stamp,
+        thread: usize,
+    ) -> Option<BufKey> {
+        let buf = self.threads.at(thread).innermost(&[ProbeId::Import])?.buf?;
+        if p.import_attach != 0
+            && let Some(o) = self.state.objects.get_mut(object)
+            && o.imported.is_none()
+        {
+            o.imported = Some(buf);
+            self.state.hold(buf, HoldKind::Importer(object), at);
+        }
+        Some(buf)
+    }
+
+    /// The object's link field was read under its lock.
+    pub(crate) fn link_seen(&mut self, object: ObjectKey, addr: u64, at: Stamp, _thread: usize) {
+        let linked = self.state.objects[object].link.and_then(|b| self.state.bufs.get(b)).map(|b| b.addr);
+        if linked != Some(addr) {
+            let buf = self.state.buf(addr, 0);
+            self.state.link(object, buf, at);
+        }
+    }
+
+    /// R31: the open handle that this file's cache has for the dma-buf.
+    pub(crate) fn first_handle(&self, file: FileKey, buf: Option<BufKey>) -> Option<HandleKey> {
+        let b = self.state.bufs.get(buf?)?;
+        let f = self.state.files.get(file)?;
+        if self.config.profile < Profile::V3_10 {
+            return None;
+        }
+        b.holds.iter().find_map(|hold| match hold.kind {
+            HoldKind::Cache(of, id) if of == file => {
+                let key = f.handles.live(id)?;
+                let h = self.state.handles.get(key)?;
+                (h.phase == Life::Open && h.cached == buf).then_some(key)
+            }
+            _ => None,
+        })
+    }
+
+    pub(crate) fn report_second_handle(&mut self, first: HandleKey, second: HandleKey, at: Stamp) {
+        let (a, b) = (&self.state.handles[first], &self.state.handles[second]);
+        let tainted = self.state.stale(a.sure) || self.state.stale(b.sure);
+        let (object, created) = (b.object, a.created);
+        let entity = self.handle_entity(second);
+        let evidence = (self.object_holders(object), self.object_life(object));
+        let conflict = Some((What::HandleCreated, created));
+        self.report(
+            RuleId::SecondHandleOnImport,
+            entity,
+            1,
+            entity.size(),
+            (What::HandleCreated, at),
+            conflict,
+            evidence,
+            tainted,
+        );
+    }
+
+    fn cache_add_begins(&mut self, p: &Prime, at: Stamp, thread: usize) {
+        let mut frame = self.prime_frame(ProbeId::CacheAdd, p, at);
+        self.check_use(p.dma_buf, What::Cached, at, thread);
+        let buf = self.state.buf(p.dma_buf, p.ino);
+        frame.buf = Some(buf);
+        self.mark_exports(thread, buf);
+        if let Some(file) = frame.file {
+            frame.handle = self.state.files[file].handles.live(p.handle);
+            frame.broken = self.closed_before(file, p.handle);
+        }
+        self.push(thread, frame);
+    }
+
+    /// B6: has this handle's own removal from the cache been done already?
+    fn closed_before(&self, file: FileKey, id: u32) -> bool {
+        let f = &self.state.files[file];
+        if self.state.stale(f.sure) || !f.opened.is_known() || self.config.profile < Profile::C319c933c {
+            return false;
+        }
+        match f.handles.live(id).and_then(|h| self.state.handles.get(h)) {
+            Some(h) => h.phase == Life::Closing && h.cache_removed,
+            // A handle whose creation has not returned may be the one that is meant.
+            None => f.creating.is_empty() && f.handles.get(id).is_some_and(|s| s.past.closed.is_known()),
+        }
+    }
+
+    fn cache_add_ends(&mut self, record: &Record, at: Stamp, thread: usize) {
+        let p: &Prime = record.payload();
+        let frame = self.pop(thread, ProbeId::CacheAdd);
+        if record.ret_i32() != 0 {
+            return;
+        }
+        let file = self.state.file(p.file);
+        let buf = frame.and_then(|f| f.buf).unwrap_or_else(|| self.state.buf(p.dma_buf, p.ino));
+        self.state.hold(buf, HoldKind::Cache(file, p.handle), at);
+        let live = self.state.files[file].handles.live(p.handle);
+        if let Some(h) = live.and_then(|h| self.state.handles.get_mut(h)) {
+            h.cached = Some(buf);
+        }
+        let Some(frame) = frame.filter(|f| f.broken) else { return };
+        let Some(b) = self.state.bufs.get(buf) else { return };
+        let tainted = self.state.stale(b.sure) || self.state.stale(self.state.files[file].sure);
+        let slot = self.state.files[file].handles.get(p.handle);
+        let closed = slot.map(|s| s.past.closed).unwrap_or_default();
+        let entity = self.buf_entity(buf);
+        let evidence = (self.buf_holders(buf), self.buf_life(buf));
+        self.report(
+            RuleId::CacheAfterClose,
+            entity,
+            1,
+            entity.size(),
+            (What::Cached, frame.at),
+            Some((What::HandleClosed, closed)),
+            evidence,
+            tainted,
+        );
+    }
+
+    /// R14: a handle is gone; its own cache entry must be gone with it.
+    pub(crate) fn check_cache_left(&mut self, key: HandleKey, at: Stamp) {
+        let h = &self.state.handles[key];
+        let (Some(buf), true) = (h.cached, h.cache_removed) else { return };
+        let (file, id, sure) = (h.file, h.id, h.sure);
+        let Some(b) = self.state.bufs.get(buf) else { return };
+        let Some(hold) = b.holds.iter().find(|x| x.kind == HoldKind::Cache(file, id)) else { return };
+        let (cached, tainted) = (hold.at, self.state.stale(sure) || self.state.stale(b.sure));
+        let entity = self.handle_entity(key);
+        let evidence = (self.buf_holders(buf), self.buf_life(buf));
+        self.report(
+            RuleId::PrimeCacheLeak,
+            entity,
+            1,
+            entity.size(),
+            (What::HandleClosed, at),
+            Some((What::Cached, cached)),
+            evidence,
+            tainted,
+        );
+    }
+}

@@ -1,0 +1,124 @@
+//! Processes: who is in the scope of the verdict, who inherited from whom, who died of a signal.
+
+use gemscope_common::{COMM_LEN, kernel_str};
+use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
+
+/// A process, as far as fork, exec and exit records tell.
+pub(crate) struct Process {
+    pub parent: u32,
+    /// Record position of its fork; 0 when older than the trace.
+    pub forked: u64,
+    pub in_scope: bool,
+    pub comm: [u8; COMM_LEN],
+    pub exit_code: Option<u32>,
+}
+
+/// All processes that matter.
+#[derive(Default)]
+pub(crate) struct Reach {
+    processes: FxHashMap<u32, Process>,
+    exited: VecDeque<u32>,
+    /// `None`: no scope was set. `Some(0)`: the whole machine.
+    root: Option<u32>,
+    alive: u32,
+}
+
+impl Reach {
+    /// Exited processes kept for attribution.
+    const KEEP_EXITED: usize = 16384;
+
+    pub fn set_scope(&mut self, root: u32) {
+        self.root = Some(root);
+        if root != 0 {
+            let process = self.process(root);
+            if !process.in_scope {
+                process.in_scope = true;
+                self.alive += 1;
+            }
+        }
+    }
+
+    fn process(&mut self, tgid: u32) -> &mut Process {
+        self.processes.entry(tgid).or_insert(Process {
+            parent: 0,
+            forked: 0,
+            in_scope: false,
+            comm: [0; COMM_LEN],
+            exit_code: None,
+        })
+    }
+
+    /// Is the verdict about this process? Without a scope, about every one.
+    pub fn in_scope(&self, tgid: u32) -> bool {
+        match self.root {
+            None | Some(0) => true,
+            Some(_) => self.processes.get(&tgid).is_some_and(|p| p.in_scope),
+        }
+    }
+
+    pub fn fork(&mut self, seq: u64, parent: u32, child: u32, comm: [u8; COMM_LEN]) {
+        let in_scope =
+            self.root.is_some_and(|r| r != 0) && self.processes.get(&parent).is_some_and(|p| p.in_scope);
+        let old =
+            self.processes.insert(child, Process { parent, forked: seq, in_scope, comm, exit_code: None });
+        // A pid that comes again without a seen exit: the older process is gone.
+        if old.is_some_and(|p| p.in_scope && p.exit_code.is_none()) {
+            self.alive = self.alive.saturating_sub(1);
+        }
+        self.alive += u32::from(in_scope);
+    }
+
+    pub fn named(&mut self, tgid: u32, comm: [u8; COMM_LEN]) {
+        self.process(tgid).comm = comm;
+    }
+
+    pub fn exit(&mut self, tgid: u32, code: u32) {
+        let process = self.process(tgid);
+        let was_alive = process.exit_code.replace(code).is_none();
+        if process.in_scope && was_alive {
+            self.alive = self.alive.saturating_sub(1);
+        }
+        self.exited.push_back(tgid);
+        if self.exited.len() > Self::KEEP_EXITED
+            && let Some(old) = self.exited.pop_front()
+            && self.processes.get(&old).is_some_and(|p| p.exit_code.is_some())
+        {
+            self.processes.remove(&old);
+        }
+    }
+
+    /// Did it die of a signal? `None` when its exit was not seen.
+    pub fn killed(&self, tgid: u32) -> Option<bool> {
+        Some(self.processes.get(&tgid)?.exit_code? & 0x7f != 0)
+    }
+
+    pub fn comm(&self, tgid: u32) -> Option<&[u8]> {
+        let comm = kernel_str(&self.processes.get(&tgid)?.comm);
+        (!comm.is_empty()).then_some(comm)
+    }
+
+    /// Processes of a set scope that have not exited.
+    pub const fn alive(&self) -> u32 {
+        self.alive
+    }
+
+    /// Was `ancestor` at record position `seq` a forebear of `tgid`, so that what it held then was inherited?
+    pub fn inherits(&self, mut tgid: u32, ancestor: u32, seq: u64) -> bool {
+        for _ in 0..64 {
+            let Some(p) = self.processes.get(&tgid) else { return false };
+            if p.forked == 0 {
+                // Older than the trace: its parent is not known, and neither is what it inherited.
+                return false;
+            }
+            if p.forked < seq {
+                return false;
+            }
+            if p.parent == ancestor {
+                return true;
+            }
+            tgid = p.parent;
+        }
+        false
+    }
+}

@@ -1,0 +1,148 @@
+//! Settle points: what should have ended by now and has not.
+//!
+//! Leaks of kernel references are judged only here (C.6): everything that can end has had its time.
+
+use gemscope_common::{SeenFd, Settle};
+use rustc_hash::FxHashMap;
+
+use crate::engine::Engine;
+use crate::entity::{BufKey, HoldKind, ObjectKey};
+use crate::finding::{Doubt, Holder, HolderKind, Stamp, What};
+use crate::rules::RuleId;
+
+/// What the scan before a settle point found.
+#[derive(Default)]
+pub(crate) struct Settling {
+    seen: FxHashMap<u64, Vec<(u32, i32)>>,
+}
+
+impl Settling {
+    pub fn seen(&mut self, p: &SeenFd) {
+        self.seen.entry(p.ino).or_default().push((p.tgid, p.fd));
+    }
+}
+
+impl Engine {
+    /// Entities of the scope that can still end by themselves: while there are any, a settle point is worth waiting for.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        let objects = self.state.objects.keys().filter(|k| self.object_overdue(*k)).count();
+        let bufs = self.state.bufs.keys().filter(|k| self.buf_overdue(*k)).count();
+        objects + bufs
+    }
+
+    /// C.6 L3: nothing that can be named holds it.
+    fn object_overdue(&self, key: ObjectKey) -> bool {
+        let o = &self.state.objects[key];
+        let handles = o.handles.iter().any(|h| self.state.handles.contains_key(*h));
+        o.in_scope
+            && o.born.is_known()
+            && o.had_handle
+            && o.count == 0
+            && !handles
+            && !o.ref_zero
+            && o.planes == 0
+            && o.maps <= 0
+            && o.exported.is_none_or(|b| !self.state.bufs.contains_key(b))
+    }
+
+    /// C.6 L4: nothing of the ledger holds it; an fd still may.
+    fn buf_overdue(&self, key: BufKey) -> bool {
+        let b = &self.state.bufs[key];
+        b.in_scope
+            && b.born.is_known()
+            && b.released.is_none()
+            && !b.holds.iter().any(|h| self.hold_stands(h.kind))
+    }
+
+    fn hold_stands(&self, kind: HoldKind) -> bool {
+        match kind {
+            HoldKind::Link(o) | HoldKind::Importer(o) => self.state.objects.contains_key(o),
+            HoldKind::Cache(f, _) => self.state.files.contains_key(f),
+        }
+    }
+
+    pub(crate) fn settle(&mut self, p: &Settle, at: Stamp) {
+        if p.alive > 0 && p.cut == 0 {
+            self.doubt(Doubt::StillRunning(p.alive));
+        }
+        let mut objects: Vec<_> = self.state.objects.keys().filter(|k| self.object_overdue(*k)).collect();
+        objects.sort_unstable_by_key(|k| self.state.objects[*k].number);
+        for key in objects {
+            self.object_leaked(key, at);
+        }
+        let mut bufs: Vec<_> = self.state.bufs.keys().filter(|k| self.buf_overdue(*k)).collect();
+        bufs.sort_unstable_by_key(|k| self.state.bufs[*k].number);
+        for key in bufs {
+            self.buf_leaked(key, p, at);
+        }
+        self.notes.deferred = self
+            .state
+            .bufs
+            .values()
+            .filter(|b| b.in_scope && b.born.is_known() && b.released.is_some())
+            .count() as u64;
+        self.settling = Settling::default();
+    }
+
+    fn object_leaked(&mut self, key: ObjectKey, at: Stamp) {
+        let o = &self.state.objects[key];
+        let tainted = self.state.stale(o.sure) || o.in_flight > 0;
+        let conflict = Some((What::HandleClosed, o.last_close));
+        let entity = self.object_entity(key);
+        let evidence = (self.object_holders(key), self.object_life(key));
+        let event = (What::Settled, at);
+        self.report(RuleId::ObjectLeak, entity, 1, entity.size(), event, conflict, evidence, tainted);
+    }
+
+    fn buf_leaked(&mut self, key: BufKey, p: &Settle, at: Stamp) {
+        let b = &self.state.bufs[key];
+        if self.settling.seen.contains_key(&b.ino) {
+            self.notes.held_outside += 1;
+            return;
+        }
+        // Without a complete scan an fd that nobody saw may hold it.
+        const COMPLETE: u32 = 1;
+        let tainted = self.state.stale(b.sure) || p.scan != COMPLETE || p.unreadable > 0;
+        if p.unreadable > 0 {
+            self.doubt(Doubt::Unreadable(p.unreadable));
+        }
+        let conflict = Some((What::Exported, self.state.bufs[key].born));
+        let entity = self.buf_entity(key);
+        let evidence = (self.buf_holders(key), self.buf_life(key));
+        let event = (What::Settled, at);
+        self.report(RuleId::DmabufLeak, entity, 1, entity.size(), event, conflict, evidence, tainted);
+    }
+
+    /// R15: the last handle count is gone and the link is not.
+    pub(crate) fn check_link_left(&mut self, key: ObjectKey, at: Stamp) {
+        let o = &self.state.objects[key];
+        let open = o
+            .handles
+            .iter()
+            .any(|h| self.state.handles.get(*h).is_some_and(|h| h.phase != crate::entity::Phase::Closing));
+        if open || o.fb_counts > 0 || self.config.profile < gemscope_common::Profile::V3_12 {
+            return;
+        }
+        let Some(buf) = o.link else { return };
+        let tainted = self.state.stale(o.sure) || !o.born.is_known();
+        let linked = self.link_stamp(buf, key).unwrap_or_default();
+        let entity = self.object_entity(key);
+        let mut holders = self.object_holders(key);
+        holders.push(Holder { kind: HolderKind::Link(self.buf_entity(buf)), taken: linked });
+        let life = self.object_life(key);
+        let conflict = Some((What::Linked, linked));
+        let event = (What::HandleClosed, at);
+        self.report(RuleId::StaleLink, entity, 1, entity.size(), event, conflict, (holders, life), tainted);
+        self.state.unlink(key);
+    }
+
+    /// End of the input.
+    pub fn finish(&mut self) {
+        let stale = |tid: u32, engine: &Self| engine.reach.killed(tid).is_some();
+        let open = self.threads.open().filter(|(_, f)| stale(f.at.tgid, self)).count();
+        if open > 0 {
+            self.doubt(Doubt::OpenCalls(open as u32));
+        }
+    }
+}

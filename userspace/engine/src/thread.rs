@@ -1,0 +1,119 @@
+//! Open calls per thread: which probe frames a nested event lies in.
+//!
+//! Returns can be lost. A return closes every frame above its own; a call that cannot be nested in what is open shows
+//! that the open frames are stale. Both are reported to the caller as abandoned frames, never guessed away.
+
+use gemscope_common::ProbeId;
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+use crate::entity::{BufKey, FileKey, HandleKey, ObjectKey};
+use crate::finding::Stamp;
+
+/// One open call.
+#[derive(Clone, Copy)]
+pub(crate) struct Frame {
+    pub probe: ProbeId,
+    /// The nested event that the frame waits for has come (a put, an export, a removal).
+    pub hit: bool,
+    /// A rule was broken at entry; judged at return, when the call's success is known.
+    pub broken: bool,
+    /// Handle number of the call.
+    pub id: u32,
+    pub at: Stamp,
+    pub file: Option<FileKey>,
+    pub object: Option<ObjectKey>,
+    pub handle: Option<HandleKey>,
+    pub buf: Option<BufKey>,
+}
+
+impl Frame {
+    pub fn new(probe: ProbeId, at: Stamp) -> Self {
+        Self {
+            probe,
+            hit: false,
+            broken: false,
+            id: 0,
+            at,
+            file: None,
+            object: None,
+            handle: None,
+            buf: None,
+        }
+    }
+}
+
+/// One thread's open calls.
+pub(crate) struct Thread {
+    pub epoch: u32,
+    /// Records were lost on this thread and no outermost call has begun since.
+    pub unsynced: bool,
+    pub frames: SmallVec<[Frame; 4]>,
+}
+
+impl Thread {
+    /// The innermost open frame of any of these probes.
+    pub fn innermost(&mut self, probes: &[ProbeId]) -> Option<&mut Frame> {
+        self.frames.iter_mut().rev().find(|f| probes.contains(&f.probe))
+    }
+
+    pub fn inside(&self, probe: ProbeId) -> bool {
+        self.frames.iter().any(|f| f.probe == probe)
+    }
+}
+
+/// All threads with open calls.
+#[derive(Default)]
+pub(crate) struct Threads {
+    by_tid: FxHashMap<u32, u32>,
+    list: Vec<Thread>,
+    tids: Vec<u32>,
+    last: Option<(u32, u32)>,
+}
+
+impl Threads {
+    /// Idle threads are forgotten beyond this many.
+    const KEEP: usize = 8192;
+
+    /// The index of a thread, for [`Self::at`].
+    pub fn slot(&mut self, tid: u32, epoch: u32) -> usize {
+        if let Some((t, ix)) = self.last
+            && t == tid
+        {
+            return ix as usize;
+        }
+        if self.list.len() >= Self::KEEP {
+            self.forget_idle();
+        }
+        let ix = *self.by_tid.entry(tid).or_insert_with(|| {
+            self.list.push(Thread { epoch, unsynced: false, frames: SmallVec::new() });
+            self.tids.push(tid);
+            (self.list.len() - 1) as u32
+        });
+        self.last = Some((tid, ix));
+        ix as usize
+    }
+
+    pub fn at(&mut self, ix: usize) -> &mut Thread {
+        &mut self.list[ix]
+    }
+
+    /// Frames that are still open anywhere, with their thread.
+    pub fn open(&self) -> impl Iterator<Item = (u32, &Frame)> {
+        self.list.iter().zip(&self.tids).flat_map(|(t, tid)| t.frames.iter().map(move |f| (*tid, f)))
+    }
+
+    fn forget_idle(&mut self) {
+        let list = std::mem::take(&mut self.list);
+        let tids = std::mem::take(&mut self.tids);
+        self.by_tid.clear();
+        self.last = None;
+        for (thread, tid) in list.into_iter().zip(tids) {
+            if !thread.frames.is_empty() || thread.unsynced {
+                self.by_tid.insert(tid, self.list.len() as u32);
+                self.list.push(thread);
+                self.tids.push(tid);
+            }
+        }
+    }
+}
