@@ -67,6 +67,12 @@ fields! {
     FbId             Drm "drm_framebuffer" "base.id"        "OFF_FB_ID";
     FbObj            Drm "drm_framebuffer" "obj"            "OFF_FB_OBJ";
     FbInternalFlags  Drm "drm_framebuffer" "internal_flags" "OFF_FB_INTERNAL_FLAGS";
+    ExportExpName    Kernel "dma_buf_export_info" "exp_name" "OFF_EXPORT_EXP_NAME";
+    ExportOps        Kernel "dma_buf_export_info" "ops"      "OFF_EXPORT_OPS";
+    ExportSize       Kernel "dma_buf_export_info" "size"     "OFF_EXPORT_SIZE";
+    ExportFlags      Kernel "dma_buf_export_info" "flags"    "OFF_EXPORT_FLAGS";
+    ExportResv       Kernel "dma_buf_export_info" "resv"     "OFF_EXPORT_RESV";
+    ExportPriv       Kernel "dma_buf_export_info" "priv"     "OFF_EXPORT_PRIV";
     BufSize          Kernel "dma_buf" "size"     "OFF_BUF_SIZE";
     BufFile          Kernel "dma_buf" "file"     "OFF_BUF_FILE";
     BufOps           Kernel "dma_buf" "ops"      "OFF_BUF_OPS";
@@ -81,6 +87,8 @@ fields! {
     ResvOwner        Kernel "dma_resv" "lock.base.owner" "OFF_RESV_OWNER";
     FilePrivateData  Kernel "file" "private_data" "OFF_FILP_PRIVATE";
     FileInode        Kernel "file" "f_inode"      "OFF_FILP_INODE";
+    FileCount        Kernel "file" "f_count"      "OFF_FILP_COUNT";
+    FileRef          Kernel "file" "f_ref"        "OFF_FILP_REF";
     FileOp           Kernel "file" "f_op"         "OFF_FILP_OP";
     InodeIno         Kernel "inode" "i_ino"       "OFF_INODE_INO";
     DentryFsdata     Kernel "dentry" "d_fsdata"   "OFF_DENTRY_FSDATA";
