@@ -1,2 +1,45 @@
-//! See ARCHITECTURE.md.
-fn main() {}
+//! Developer commands of gemscope: `cargo xtask help` lists them.
+//!
+//! Exit codes: that of the command for `vm`; else 0 when all is well, 1 when a test failed, 2 when it could not run.
+
+mod cpio;
+mod index;
+mod initramfs;
+mod kernels;
+mod mirror;
+mod modules;
+mod programs;
+mod qemu;
+mod tool;
+mod vm;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "xtask", about = "Developer commands of gemscope", disable_help_subcommand = false)]
+struct Cli {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Run a command in a virtual machine with a stock kernel, and return its output and exit code.
+    Vm(vm::VmArgs),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Task::Vm(args) => vm::run(&args),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

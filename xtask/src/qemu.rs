@@ -1,0 +1,270 @@
+//! One boot of a guest: started, watched, and read out.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::kernels::Kernel;
+use crate::modules::Device;
+use crate::tool;
+use crate::workspace::Scratch;
+
+const PROGRAM: &str = "qemu-system-x86_64";
+/// How much the guest may leave in `/out`; the disk is sparse.
+const OUT_BYTES: u64 = 2 << 30;
+
+/// A guest to boot.
+#[derive(Debug)]
+pub struct Guest<'a> {
+    /// The kernel.
+    pub kernel: &'a Kernel,
+    /// The root file system.
+    pub initramfs: Vec<u8>,
+    /// Devices with hardware get it.
+    pub devices: &'a [&'a Device],
+    /// How long it may take in all.
+    pub timeout: Duration,
+    /// Memory, in MiB.
+    pub memory: u32,
+    /// Where the files of `/out` go.
+    pub out: Option<&'a Path>,
+    /// Further words of the kernel's command line.
+    pub append: &'a str,
+}
+
+/// What came of a command in a guest.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The command's exit code.
+    pub code: i32,
+    /// Lines of the kernel's log that tell of a fault in it.
+    pub complaints: Vec<String>,
+    /// From the start of QEMU to its end.
+    pub took: Duration,
+}
+
+/// Where the command's output goes as it comes.
+pub struct Sinks<'a> {
+    /// Its standard output.
+    pub out: &'a mut (dyn Write + Send),
+    /// Its standard error.
+    pub err: &'a mut (dyn Write + Send),
+}
+
+impl Guest<'_> {
+    /// Boots, runs the command, and returns its exit code; output goes to the sinks as it comes.
+    ///
+    /// # Errors
+    /// When QEMU cannot be run, or the guest does not come to the command's end; the error names the kept console log.
+    pub fn run(&self, sinks: Sinks<'_>) -> Result<Outcome> {
+        let scratch = Scratch::new("vm")?;
+        let dir = scratch.path();
+        let console = dir.join("console");
+        let mut command = self.command(dir)?;
+        command.arg("-append").arg(format!("console=ttyS0 panic=-1 quiet mitigations=off {}", self.append));
+        command.arg("-chardev").arg(file_device("con", &console)).args(["-serial", "chardev:con"]);
+        command.args(["-monitor", "none", "-device", "virtio-serial-pci"]);
+        let ports = ["stdout", "stderr", "events"].map(|name| dir.join(name));
+        for (number, path) in ports.iter().enumerate() {
+            let id = format!("port{}", number + 1);
+            command.arg("-chardev").arg(file_device(&id, path));
+            command.args(["-device", &format!("virtserialport,chardev={id},nr={}", number + 1)]);
+        }
+        let disk = dir.join("out.tar");
+        File::create(&disk)?.set_len(OUT_BYTES)?;
+        command.arg("-drive").arg(joined("format=raw,if=virtio,file=", &disk));
+
+        let begin = Instant::now();
+        let mut child = start(&mut command, dir)?;
+        let [out, err, events] = &ports;
+        let mut out = Tail::new(out, sinks.out);
+        let mut err = Tail::new(err, sinks.err);
+        let end = loop {
+            let ended = child.try_wait().context("cannot wait for QEMU")?;
+            out.drain()?;
+            err.drain()?;
+            if ended.is_some() || begin.elapsed() > self.timeout {
+                break ended;
+            }
+            thread::sleep(Duration::from_millis(20));
+        };
+        if end.is_none() {
+            // It may have ended in between, and then there is nothing to kill.
+            let _ = child.kill();
+            let _ = child.wait();
+            out.drain()?;
+            err.drain()?;
+        }
+        let took = begin.elapsed();
+        let events = fs::read_to_string(events).unwrap_or_default();
+        match self.judge(end, &events, took) {
+            Ok(outcome) => {
+                if let Some(out) = self.out {
+                    bring_out(&disk, out)?;
+                }
+                Ok(outcome)
+            }
+            Err(why) => {
+                let said = fs::read_to_string(dir.join("qemu")).unwrap_or_default();
+                let said =
+                    said.lines().next_back().map(|line| format!("; QEMU said: {line}")).unwrap_or_default();
+                bail!("{why}{said}; {}", keep(&console, &self.kernel.version))
+            }
+        }
+    }
+
+    /// Boots into a shell on this terminal.
+    ///
+    /// # Errors
+    /// When QEMU cannot be run.
+    pub fn shell(&self) -> Result<()> {
+        let scratch = Scratch::new("vm")?;
+        let mut command = self.command(scratch.path())?;
+        command.arg("-append").arg(format!("console=ttyS0 panic=-1 quiet mitigations=off {}", self.append));
+        command.args([
+            "-chardev",
+            "stdio,id=con,mux=on,signal=off",
+            "-serial",
+            "chardev:con",
+            "-mon",
+            "chardev=con",
+        ]);
+        let status = command.status().with_context(|| format!("cannot run `{PROGRAM}`"))?;
+        if !status.success() {
+            bail!("QEMU failed ({status})");
+        }
+        Ok(())
+    }
+
+    /// The part of the command line that every boot has.
+    fn command(&self, dir: &Path) -> Result<Command> {
+        let initramfs = dir.join("initramfs");
+        fs::write(&initramfs, &self.initramfs)
+            .with_context(|| format!("cannot write `{}`", initramfs.display()))?;
+        let mut command = tool::command(PROGRAM)?;
+        let accel = std::env::var("GEMSCOPE_VM_ACCEL").unwrap_or_else(|_| "tcg,thread=multi".to_owned());
+        command.args([
+            "-M",
+            "q35",
+            "-accel",
+            &accel,
+            "-cpu",
+            "max",
+            "-smp",
+            "2",
+            "-m",
+            &self.memory.to_string(),
+        ]);
+        command.args(["-nodefaults", "-display", "none", "-vga", "none", "-no-reboot", "-no-user-config"]);
+        command.arg("-kernel").arg(self.kernel.vmlinuz()).arg("-initrd").arg(&initramfs);
+        for hardware in self.devices.iter().filter_map(|device| device.hardware) {
+            command.args(["-device", hardware]);
+        }
+        Ok(command)
+    }
+
+    /// The exit code, or why there is none.
+    fn judge(&self, end: Option<ExitStatus>, events: &str, took: Duration) -> Result<Outcome, String> {
+        let all = |word: &str| -> Vec<&str> {
+            events.lines().filter_map(|line| line.strip_prefix(word)?.strip_prefix(' ')).collect()
+        };
+        if let Some(why) = all("failed").first() {
+            return Err(format!("in the guest of `{}`, {why}", self.kernel.version));
+        }
+        if let Some(code) = all("exit").last().and_then(|code| code.parse().ok()) {
+            let complaints = all("complaint").into_iter().map(str::to_owned).collect();
+            return Ok(Outcome { code, complaints, took });
+        }
+        let where_to =
+            if all("ready").is_empty() { "before the command began" } else { "while the command ran" };
+        let name = &self.kernel.version;
+        Err(match end {
+            None => format!(
+                "the guest of `{name}` did not finish in {} s and was stopped {where_to} (more time: `--timeout`)",
+                self.timeout.as_secs()
+            ),
+            Some(status) if status.success() => {
+                format!("the guest of `{name}` went down {where_to}: a kernel panic?")
+            }
+            Some(status) => format!("QEMU failed ({status}) {where_to} in the guest of `{name}`"),
+        })
+    }
+}
+
+fn joined(head: &str, path: &Path) -> OsString {
+    let mut word = OsString::from(head);
+    word.push(path);
+    word
+}
+
+fn file_device(id: &str, path: &Path) -> OsString {
+    joined(&format!("file,id={id},path="), path)
+}
+
+/// Starts QEMU so that it does not outlive this process.
+fn start(command: &mut Command, dir: &Path) -> Result<Child> {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(dir.join("qemu"))?);
+    // SAFETY: prctl is safe to call between fork and exec, and takes no pointers here.
+    unsafe {
+        command.pre_exec(|| {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            Ok(())
+        });
+    }
+    command.spawn().with_context(|| format!("cannot run `{PROGRAM}`"))
+}
+
+/// Keeps the console's log, and says where it is and how it ends.
+fn keep(console: &Path, version: &str) -> String {
+    let kept = std::env::temp_dir().join(format!("gemscope-console-{version}-{}.log", std::process::id()));
+    if let Err(error) = fs::copy(console, &kept) {
+        return format!("the console's log could not be kept: {error}");
+    }
+    let text = fs::read(&kept).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let mut last: Vec<&str> = text.lines().rev().filter(|line| !line.trim().is_empty()).take(8).collect();
+    last.reverse();
+    format!("the console's log is kept in `{}`, and ends:\n  {}", kept.display(), last.join("\n  "))
+}
+
+/// Unpacks what the guest left in `/out`.
+fn bring_out(disk: &Path, out: &Path) -> Result<()> {
+    fs::create_dir_all(out).with_context(|| format!("cannot make the folder `{}`", out.display()))?;
+    tool::output(tool::command("tar")?.arg("--no-same-owner").arg("-xf").arg(disk).arg("-C").arg(out))?;
+    Ok(())
+}
+
+/// A file that grows, copied to a sink as it does.
+struct Tail<'a> {
+    path: PathBuf,
+    at: u64,
+    sink: &'a mut (dyn Write + Send),
+}
+
+impl<'a> Tail<'a> {
+    fn new(path: &Path, sink: &'a mut (dyn Write + Send)) -> Self {
+        Self { path: path.to_path_buf(), at: 0, sink }
+    }
+
+    fn drain(&mut self) -> Result<()> {
+        let Ok(mut file) = File::open(&self.path) else { return Ok(()) };
+        file.seek(SeekFrom::Start(self.at))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        if !bytes.is_empty() {
+            self.at += bytes.len() as u64;
+            self.sink
+                .write_all(&bytes)
+                .and_then(|()| self.sink.flush())
+                .context("cannot pass on the guest's output")?;
+        }
+        Ok(())
+    }
+}
