@@ -78,6 +78,7 @@ pub struct Engine {
     seq: u64,
     drops: u64,
     unknown: u64,
+    missed: bool,
 }
 
 impl Engine {
@@ -99,6 +100,7 @@ impl Engine {
             seq: 0,
             drops: 0,
             unknown: 0,
+            missed: false,
         }
     }
 
@@ -270,8 +272,22 @@ impl Engine {
             conflict,
             holders,
             life,
-            tainted,
+            tainted: tainted || self.missed,
+            proven: false,
         });
+    }
+
+    /// The finding just filed rests on a field that was read: nothing that was lost can make it wrong.
+    pub(crate) fn proven(&mut self) {
+        if let Some(last) = self.findings.last_mut() {
+            (last.tainted, last.proven) = (false, true);
+        }
+    }
+
+    /// Probes missed hits, nobody knows where: only what is proven stays certain.
+    pub(crate) fn missed(&mut self) {
+        self.missed = true;
+        self.findings.iter_mut().filter(|f| !f.proven).for_each(|f| f.tainted = true);
     }
 
     pub(crate) fn last_finding(&mut self) -> Option<&mut Finding> {

@@ -260,6 +260,8 @@ pub struct Finding {
     pub life: Vec<LifeEvent>,
     /// Loss could have changed this: the finding is undecided.
     pub tainted: bool,
+    /// The kernel's own fields show it: no loss can make it wrong.
+    pub proven: bool,
 }
 
 /// The overall answer.

@@ -416,6 +416,7 @@ impl Engine {
                 (left, Vec::new()),
                 false,
             );
+            self.proven();
         }
         self.state.end_file(key);
     }

@@ -105,6 +105,7 @@ impl Engine {
                 evidence,
                 false,
             );
+            self.proven();
         }
         self.state.unlink(key);
         self.state.end_object(key);

@@ -34,6 +34,7 @@ impl Engine {
                 let p: &Missed = record.payload();
                 if p.count > 0 {
                     self.doubt(Doubt::Missed(p.probe, p.count));
+                    self.missed();
                 }
             }
             ProbeId::Settle => {

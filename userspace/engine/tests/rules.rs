@@ -162,7 +162,8 @@ fn loss_makes_findings_undecided() {
     check("t1 lose 3; t1 create f1 h2 o2; t1 close-file f1; t1 settle", "?handle-leak undecided");
     // After its next outermost call the thread is known again, and so is what it makes.
     check(
-        "t1 create f1 h1 o1; t1 lose 3; t1 export f1 h1 d1; t1 create f1 h2 o2; t1 close f1 h1; t1 close-file f1; t1 settle",
+        "t1 create f1 h1 o1; t1 lose 3; t1 export f1 h1 d1; t1 create f1 h2 o2; t1 close f1 h1; t1 close-fd d1; \
+         t1 close-file f1; t1 settle",
         "handle-leak findings",
     );
 }

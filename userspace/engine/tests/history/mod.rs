@@ -341,6 +341,7 @@ impl Script {
 
 /// Runs a history in the scope of process 10 and compares the ordered list of findings and the verdict.
 #[track_caller]
+#[allow(dead_code, reason = "not every test file that shares this module uses it")]
 pub fn check(text: &str, expect: &str) {
     let script = Script::run(&format!("t1 scope 10; t1 open f1; t1 open f2; {text}"));
     let mut engine = Engine::new(Config::default());

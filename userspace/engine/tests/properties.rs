@@ -1,0 +1,241 @@
+//! Long random legal histories give no finding; with records lost at random they give no certain one.
+
+mod history;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gemscope_engine::{Config, Engine, Verdict};
+use history::Script;
+use proptest::prelude::*;
+
+/// A program that obeys the rules, driven by random bytes.
+#[derive(Default)]
+struct Program {
+    text: Vec<String>,
+    /// file, handle -> object
+    handles: BTreeMap<(u32, u32), u32>,
+    /// object -> its dma-buf while that lives
+    buf_of: BTreeMap<u32, u32>,
+    foreign: BTreeMap<u32, u32>,
+    /// dma-buf -> open fds
+    fds: BTreeMap<u32, u32>,
+    cached: BTreeSet<(u32, u32, u32)>,
+    objects: u32,
+    bufs: u32,
+}
+
+impl Program {
+    fn free_handle(&self, f: u32) -> u32 {
+        (1..).find(|h| !self.handles.contains_key(&(f, *h))).unwrap_or(1)
+    }
+
+    fn alive(&self, d: u32) -> bool {
+        let linked =
+            self.handles.values().any(|o| self.buf_of.get(o) == Some(&d) || self.foreign.get(o) == Some(&d));
+        self.fds.get(&d).is_some_and(|n| *n > 0) || linked || self.cached.iter().any(|(_, _, x)| *x == d)
+    }
+
+    fn forget_dead(&mut self) {
+        let dead: Vec<u32> = self.buf_of.values().copied().filter(|d| !self.alive(*d)).collect();
+        self.buf_of.retain(|_, d| !dead.contains(d));
+    }
+
+    fn step(&mut self, byte: u8, pick: u8) {
+        let t = 1 + u32::from(byte >> 6) % 3;
+        let who = format!("t{t}@10");
+        let f = 1 + u32::from(pick) % 2;
+        let nth = |n: usize| usize::from(pick) % n.max(1);
+        match byte % 6 {
+            0 => {
+                self.objects += 1;
+                let (h, o) = (self.free_handle(f), self.objects);
+                self.handles.insert((f, h), o);
+                self.text.push(format!("{who} create f{f} h{h} o{o}"));
+            }
+            1 => {
+                let Some((&(f, h), &o)) = self.handles.iter().nth(nth(self.handles.len())) else { return };
+                // A re-export of an import gives the foreign buffer: left to the tests against a real kernel.
+                if self.foreign.contains_key(&o) {
+                    return;
+                }
+                let d = *self.buf_of.entry(o).or_insert_with(|| {
+                    self.bufs += 1;
+                    self.bufs
+                });
+                *self.fds.entry(d).or_default() += 1;
+                self.cached.insert((f, h, d));
+                self.text.push(format!("{who} export f{f} h{h} d{d}"));
+            }
+            2 => {
+                let Some((&d, _)) = self.fds.iter().filter(|(_, n)| **n > 0).nth(nth(self.fds.len()) / 2)
+                else {
+                    return;
+                };
+                if let Some((_, h, _)) = self.cached.iter().find(|(of, _, x)| (*of, *x) == (f, d)) {
+                    self.text.push(format!("{who} reimport f{f} d{d} h{h}"));
+                    return;
+                }
+                let native = self.buf_of.iter().find(|(_, x)| **x == d).map(|(o, _)| *o);
+                let Some(o) = native else { return };
+                let h = self.free_handle(f);
+                if pick.is_multiple_of(3) {
+                    self.objects += 1;
+                    let o = self.objects;
+                    self.foreign.insert(o, d);
+                    self.handles.insert((f, h), o);
+                    self.text.push(format!("{who} import f{f} d{d} h{h} o{o} foreign"));
+                } else {
+                    self.handles.insert((f, h), o);
+                    self.text.push(format!("{who} import f{f} d{d} h{h} o{o}"));
+                }
+                self.cached.insert((f, h, d));
+            }
+            3 | 4 => {
+                let Some((&(f, h), _)) = self.handles.iter().nth(nth(self.handles.len())) else { return };
+                self.close(&who, f, h);
+            }
+            _ => {
+                let open: Vec<u32> = self.fds.iter().filter(|(_, n)| **n > 0).map(|(d, _)| *d).collect();
+                let Some(&d) = open.get(nth(open.len())) else { return };
+                self.close_fd(&who, d);
+            }
+        }
+    }
+
+    fn close(&mut self, who: &str, f: u32, h: u32) {
+        self.handles.remove(&(f, h));
+        self.cached.retain(|(cf, ch, _)| (*cf, *ch) != (f, h));
+        self.text.push(format!("{who} close f{f} h{h}"));
+        self.forget_dead();
+    }
+
+    fn close_fd(&mut self, who: &str, d: u32) {
+        if let Some(n) = self.fds.get_mut(&d) {
+            *n -= 1;
+        }
+        self.text.push(format!("{who} close-fd d{d}"));
+        self.forget_dead();
+    }
+
+    fn tidy_up(&mut self) {
+        while let Some((&(f, h), _)) = self.handles.iter().next() {
+            self.close("t1@10", f, h);
+        }
+        while let Some((&d, _)) = self.fds.iter().find(|(_, n)| **n > 0) {
+            self.close_fd("t1@10", d);
+        }
+        self.text.push("t1 close-file f1; t1 close-file f2; t1 exit 0; t1 settle".to_owned());
+    }
+}
+
+fn history(steps: &[(u8, u8)]) -> String {
+    let mut program = Program::default();
+    program.text.push("t1 scope 10; t1 open f1; t1 open f2".to_owned());
+    for (byte, pick) in steps {
+        program.step(*byte, *pick);
+    }
+    program.tidy_up();
+    program.text.join("; ")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn legal_histories_give_no_finding(steps in prop::collection::vec(any::<(u8, u8)>(), 0..120)) {
+        let text = history(&steps);
+        let script = Script::run(&text);
+        let mut engine = Engine::new(Config::default());
+        script.records.iter().for_each(|r| engine.ingest(r));
+        engine.finish();
+        prop_assert_eq!(engine.verdict(), Verdict::Clean, "{}\n{:#?}", text, engine.findings());
+        prop_assert_eq!(engine.counts().objects, 0);
+        prop_assert_eq!(engine.counts().handles, 0);
+        prop_assert_eq!(engine.counts().dmabufs, 0);
+    }
+
+    #[test]
+    fn lost_records_give_no_certain_finding(
+        steps in prop::collection::vec(any::<(u8, u8)>(), 0..80),
+        lost in prop::collection::vec(any::<prop::sample::Index>(), 1..6),
+    ) {
+        let script = Script::run(&history(&steps));
+        let lost: BTreeSet<usize> = lost.iter().map(|i| i.index(script.records.len())).filter(|i| *i > 0).collect();
+        let mut engine = Engine::new(Config::default());
+        let mut drops = 0;
+        for (ix, record) in script.records.iter().enumerate() {
+            // The scope and the settle point come from user space and cannot be lost.
+            if lost.contains(&ix) && !record.probe().is_some_and(|p| p.is_synthetic()) {
+                drops += 1;
+                continue;
+            }
+            let mut record = *record;
+            record.header.drops = drops;
+            engine.ingest(&record);
+        }
+        engine.finish();
+        prop_assert!(engine.verdict() != Verdict::Findings, "{:#?}", engine.findings());
+        prop_assert!(drops == 0 || engine.verdict() != Verdict::Clean);
+    }
+
+    #[test]
+    fn missed_returns_give_no_certain_finding(
+        steps in prop::collection::vec(any::<(u8, u8)>(), 0..80),
+        missed in prop::collection::vec(any::<prop::sample::Index>(), 1..6),
+    ) {
+        let text = history(&steps);
+        let script = Script::run(&text);
+        let returns: Vec<usize> = (0..script.records.len())
+            .filter(|i| script.records[*i].phase() == Some(gemscope_common::Phase::Return))
+            .filter(|i| script.records[*i].probe() != Some(gemscope_common::ProbeId::FileOpen))
+            .collect();
+        prop_assume!(!returns.is_empty());
+        let missed: BTreeSet<usize> = missed.iter().map(|i| returns[i.index(returns.len())]).collect();
+        let mut engine = Engine::new(Config::default());
+        for (ix, record) in script.records.iter().enumerate() {
+            if missed.contains(&ix) {
+                continue;
+            }
+            if record.probe() == Some(gemscope_common::ProbeId::Settle) {
+                for ix in &missed {
+                    let h = script.records[*ix].header;
+                    let p = gemscope_common::Missed { probe: h.probe, phase: h.phase, count: 1, ..Default::default() };
+                    engine.ingest(&gemscope_common::Record::new(
+                        gemscope_common::ProbeId::Missed,
+                        gemscope_common::Phase::Point,
+                        &p,
+                    ));
+                }
+            }
+            engine.ingest(record);
+        }
+        engine.finish();
+        prop_assert!(engine.verdict() != Verdict::Findings, "{}\n{:?}\n{:#?}", text, missed, engine.findings());
+        prop_assert!(engine.verdict() != Verdict::Clean);
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(words in prop::collection::vec(prop::array::uniform16(any::<u8>()), 0..400)) {
+        let mut engine = Engine::new(Config::default());
+        for chunk in words.chunks(8) {
+            let mut bytes: Vec<u8> = chunk.concat();
+            bytes.truncate(gemscope_common::RECORD_MAX);
+            // Probe numbers that exist, and few distinct addresses, or nothing interesting would happen.
+            if bytes.len() >= 48 {
+                bytes[40] %= 125;
+                bytes[41] = 0;
+                bytes[42] %= 3;
+                bytes[16..24].fill(0);
+                let tid = bytes[24] % 3;
+                bytes[24..28].copy_from_slice(&[tid, 0, 0, 0]);
+                for word in bytes[48..].chunks_mut(8) {
+                    word[1..].fill(0);
+                }
+            }
+            if let Ok(record) = gemscope_common::Record::from_ring(&bytes) {
+                engine.ingest(&record);
+            }
+        }
+        engine.finish();
+    }
+}
