@@ -72,8 +72,6 @@ pub(crate) struct Object {
     pub size: u64,
     /// Unknown for an object older than the trace.
     pub born: Stamp,
-    /// `handle_count` as the rules have it.
-    pub count: u32,
     /// Creates and puts of handle counts that have not returned.
     pub in_flight: u32,
     /// Handle counts held by framebuffers (R3).

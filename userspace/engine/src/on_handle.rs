@@ -46,9 +46,7 @@ impl Engine {
             (ProbeId::HandlePut, _) => self.put_ends(at, thread),
             (ProbeId::HandleGetIfExists, Phase::Return) if record.header.ret & 0xff != 0 => {
                 let key = self.state.object(record.payload());
-                let o = &mut self.state.objects[key];
-                o.count += 1;
-                o.fb_counts += 1;
+                self.state.objects[key].fb_counts += 1;
             }
             (ProbeId::ChangeHandle, Phase::Return) if record.ret_i32() == 0 => {
                 self.change_handle(record.payload());
@@ -95,7 +93,6 @@ impl Engine {
             cached: None,
         });
         let o = &mut self.state.objects[object];
-        o.count = p.handle_count + 1;
         o.in_flight += 1;
         o.had_handle = true;
         o.handles.push(handle);
@@ -303,10 +300,12 @@ impl Engine {
 
     fn put_ends(&mut self, at: Stamp, thread: usize) {
         let Some(object) = self.pop(thread, ProbeId::HandlePut).and_then(|f| f.object) else { return };
+        let release = self.threads.at(thread).innermost(&[ProbeId::HandleRelease]).and_then(|f| f.handle);
         let Some(o) = self.state.objects.get_mut(object) else { return };
         o.in_flight = o.in_flight.saturating_sub(1);
-        o.count = o.count.saturating_sub(1);
-        if o.count == 0 && o.in_flight == 0 && o.link.is_some() {
+        // Another handle, even one that is closing, may still have its own count.
+        let last = o.handles.iter().all(|h| Some(*h) == release) && o.fb_counts == 0;
+        if last && o.in_flight == 0 && o.link.is_some() {
             self.check_link_left(object, at);
         }
     }

@@ -38,7 +38,7 @@ impl Engine {
         o.in_scope
             && o.born.is_known()
             && o.had_handle
-            && o.count == 0
+            && o.fb_counts == 0
             && !handles
             && !o.ref_zero
             && o.planes == 0
@@ -117,11 +117,7 @@ impl Engine {
     /// R15: the last handle count is gone and the link is not.
     pub(crate) fn check_link_left(&mut self, key: ObjectKey, at: Stamp) {
         let o = &self.state.objects[key];
-        let open = o
-            .handles
-            .iter()
-            .any(|h| self.state.handles.get(*h).is_some_and(|h| h.phase != crate::entity::Phase::Closing));
-        if open || o.fb_counts > 0 || self.config.profile < gemscope_common::Profile::V3_12 {
+        if self.config.profile < gemscope_common::Profile::V3_12 {
             return;
         }
         let Some(buf) = o.link else { return };

@@ -151,9 +151,7 @@ impl State {
             None => {
                 self.pre_existing += 1;
                 let key = self.new_object(p, Stamp::default(), false);
-                let o = &mut self.objects[key];
-                o.count = p.handle_count;
-                o.had_handle = p.handle_count > 0;
+                self.objects[key].had_handle = p.handle_count > 0;
                 key
             }
         }
@@ -167,7 +165,6 @@ impl State {
             sure: self.epoch,
             size: p.size,
             born,
-            count: 0,
             in_flight: 0,
             fb_counts: 0,
             planes: 0,

@@ -2,7 +2,33 @@
 
 mod history;
 
-use history::check;
+use gemscope_engine::{Config, Engine, Verdict};
+use history::Script;
+
+/// Runs a history in the scope of process 10 and compares the ordered list of findings and the verdict.
+#[track_caller]
+fn check(text: &str, expect: &str) {
+    let script = Script::run(&format!("t1 scope 10; t1 open f1; t1 open f2; {text}"));
+    let mut engine = Engine::new(Config::default());
+    for record in &script.records {
+        engine.ingest(record);
+    }
+    engine.finish();
+    let mut said: Vec<String> = engine
+        .findings()
+        .iter()
+        .map(|f| {
+            let many = if f.count > 1 { format!(" x{}", f.count) } else { String::new() };
+            format!("{}{}{}", if f.tainted { "?" } else { "" }, f.rule.name(), many)
+        })
+        .collect();
+    said.push(match engine.verdict() {
+        Verdict::Clean => "clean".to_owned(),
+        Verdict::Findings => "findings".to_owned(),
+        Verdict::Undecided(_) => "undecided".to_owned(),
+    });
+    assert_eq!(said.join(" "), expect, "{:#?}", engine.findings());
+}
 
 #[test]
 fn right_histories_are_clean() {

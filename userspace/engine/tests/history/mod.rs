@@ -10,7 +10,6 @@
 //! · exit CODE · settle · die oO · fork P · lose N
 
 use gemscope_common::*;
-use gemscope_engine::{Config, Engine};
 use std::collections::BTreeMap;
 
 #[derive(Default, Clone)]
@@ -337,30 +336,4 @@ impl Script {
             _ => panic!("no operation `{op}`"),
         }
     }
-}
-
-/// Runs a history in the scope of process 10 and compares the ordered list of findings and the verdict.
-#[track_caller]
-#[allow(dead_code, reason = "not every test file that shares this module uses it")]
-pub fn check(text: &str, expect: &str) {
-    let script = Script::run(&format!("t1 scope 10; t1 open f1; t1 open f2; {text}"));
-    let mut engine = Engine::new(Config::default());
-    for record in &script.records {
-        engine.ingest(record);
-    }
-    engine.finish();
-    let mut said: Vec<String> = engine
-        .findings()
-        .iter()
-        .map(|f| {
-            let many = if f.count > 1 { format!(" x{}", f.count) } else { String::new() };
-            format!("{}{}{}", if f.tainted { "?" } else { "" }, f.rule.name(), many)
-        })
-        .collect();
-    said.push(match engine.verdict() {
-        gemscope_engine::Verdict::Clean => "clean".to_owned(),
-        gemscope_engine::Verdict::Findings => "findings".to_owned(),
-        gemscope_engine::Verdict::Undecided(_) => "undecided".to_owned(),
-    });
-    assert_eq!(said.join(" "), expect, "{:#?}", engine.findings());
 }
