@@ -68,6 +68,7 @@ fn reimport_after_the_last_handle_links_again() {
 
 #[test]
 fn handle_leak() {
+    check("t1 create f1 h1 o1; t1 close f1 h1; t1 close-file f1; t1 exit 0; t1 settle", "clean");
     check("t1 create f1 h1 o1; t1 close-file f1; t1 exit 0; t1 settle", "handle-leak findings");
     check("t1 create f1 h1 o1; t1 create f1 h2 o2; t1 close-file f1; t1 settle", "handle-leak x2 findings");
 }
@@ -105,6 +106,7 @@ fn an_inherited_fd_is_not_the_childs_leak() {
 
 #[test]
 fn object_leak() {
+    check("t1 create f1 h1 o1; t1 close f1 h1; t1 settle", "clean");
     check("t1 create f1 h1 o1; t1 close f1 h1 !death; t1 settle", "object-leak findings");
 }
 
@@ -118,6 +120,10 @@ fn dmabuf_leak() {
 #[test]
 fn prime_cache_leak() {
     check(
+        "t1 create f1 h1 o1; t1 export f1 h1 d1; t1 close-fd d1; t1 close f1 h1; t1 close-file f1; t1 settle",
+        "clean",
+    );
+    check(
         "t1 create f1 h1 o1; t1 export f1 h1 d1; t1 close-fd d1; t1 close f1 h1 !cache; t1 settle",
         "prime-cache-leak findings",
     );
@@ -125,6 +131,7 @@ fn prime_cache_leak() {
 
 #[test]
 fn stale_link() {
+    check("t1 create f1 h1 o1; t1 export f1 h1 d1; t1 close-fd d1; t1 close f1 h1; t1 settle", "clean");
     check(
         "t1 create f1 h1 o1; t1 export f1 h1 d1; t1 close-fd d1; t1 close f1 h1 !link",
         "stale-link findings",
@@ -133,11 +140,13 @@ fn stale_link() {
 
 #[test]
 fn second_dmabuf() {
+    check("t1 create f1 h1 o1; t1 export f1 h1 d1; t1 export f1 h1 d1; t1 close f1 h1", "clean");
     check("t1 create f1 h1 o1; t1 export f1 h1 d1; t1 export f1 h1 d2 second", "second-dmabuf findings");
 }
 
 #[test]
 fn second_handle_on_import() {
+    check("t1 create f1 h1 o1; t1 export f1 h1 d1; t1 reimport f1 d1 h1; t1 import f2 d1 h1 o1", "clean");
     check(
         "t1 create f1 h1 o1; t1 export f1 h1 d1; t1 import f1 d1 h2 o1",
         "second-handle-on-import findings",
@@ -146,6 +155,7 @@ fn second_handle_on_import() {
 
 #[test]
 fn released_while_cached() {
+    check("t1 create f1 h1 o1; t1 export f1 h1 d1; t1 close f1 h1; t1 close-fd d1", "clean");
     check(
         "t1 create f1 h1 o1; t1 export f1 h1 d1; t1 raw-release d1",
         "stale-link released-while-cached findings",
@@ -154,6 +164,10 @@ fn released_while_cached() {
 
 #[test]
 fn cache_after_close() {
+    check(
+        "t1 create f1 h1 o1; t1 export f1 h1 d1; t1 close f1 h1; t1 create f1 h1 o2; t1 export f1 h1 d2",
+        "clean",
+    );
     check(
         "t1 create f1 h1 o1; t1 export f1 h1 d1; t1 close f1 h1; t1 raw-cache-add f1 h1 d1",
         "cache-after-close findings",
@@ -170,6 +184,7 @@ fn use_after_release() {
 
 #[test]
 fn dangling_handle() {
+    check("t1 create f1 h1 o1; t1 close f1 h1", "clean");
     check("t1 create f1 h1 o1; t1 raw-die o1", "dangling-handle findings");
 }
 
