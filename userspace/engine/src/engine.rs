@@ -2,10 +2,10 @@
 
 use gemscope_common::{Features, Phase, ProbeId, Profile, Record};
 
-use crate::finding::{Doubt, Entity, Finding, LifeEvent, Notes, Stamp, Verdict, What};
+use crate::case::Case;
+use crate::finding::{Doubt, Finding, Notes, Verdict};
 use crate::on_handle::Left;
 use crate::reach::Reach;
-use crate::rules::RuleId;
 use crate::settle::Settling;
 use crate::state::{State, stamp};
 use crate::thread::{Frame, Threads};
@@ -242,46 +242,13 @@ impl Engine {
     }
 
     /// Files a finding.
-    #[expect(clippy::too_many_arguments, reason = "the evidence of a finding, given once")]
-    pub(crate) fn report(
-        &mut self,
-        rule: RuleId,
-        entity: Entity,
-        count: u64,
-        bytes: u64,
-        event: (What, Stamp),
-        conflict: Option<(What, Stamp)>,
-        evidence: (Vec<crate::Holder>, Vec<LifeEvent>),
-        tainted: bool,
-    ) {
+    pub(crate) fn file(&mut self, case: Case) {
         if self.findings.len() >= self.config.max_findings {
             self.notes.findings_dropped += 1;
             return;
         }
-        let (holders, life) = evidence;
         let number = self.findings.len() as u32 + 1;
-        let event = LifeEvent { what: event.0, at: event.1 };
-        let conflict = conflict.filter(|(_, at)| at.is_known()).map(|(what, at)| LifeEvent { what, at });
-        self.findings.push(Finding {
-            number,
-            rule,
-            entity,
-            count,
-            bytes,
-            event,
-            conflict,
-            holders,
-            life,
-            tainted: tainted || self.missed,
-            proven: false,
-        });
-    }
-
-    /// The finding just filed rests on a field that was read: nothing that was lost can make it wrong.
-    pub(crate) fn proven(&mut self) {
-        if let Some(last) = self.findings.last_mut() {
-            (last.tainted, last.proven) = (false, true);
-        }
+        self.findings.push(case.close(number, self.missed));
     }
 
     /// Probes missed hits, nobody knows where: only what is proven stays certain.

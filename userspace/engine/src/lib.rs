@@ -6,6 +6,7 @@
 //! What it is not: it does not wait (the driver decides when a settle point has come and says so with a record), it
 //! does not print, and it does not resolve stacks.
 
+mod case;
 mod engine;
 mod entity;
 mod finding;

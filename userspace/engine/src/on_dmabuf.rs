@@ -4,6 +4,7 @@ use gemscope_common::{
     Attachment, Buf as BufFields, BufExport, Flags, Phase, ProbeId, Profile, Record, err_ptr, scope,
 };
 
+use crate::case::Case;
 use crate::engine::Engine;
 use crate::entity::{BufKey, HoldKind};
 use crate::finding::{Entity, Stamp, What};
@@ -103,19 +104,14 @@ impl Engine {
         let tainted = self.state.stale(o.sure) || !o.born.is_known();
         let alive = first.filter(|b| self.state.bufs.get(*b).is_some_and(|b| b.released.is_none()));
         if let Some(first) = alive {
-            let conflict = Some((What::Exported, self.state.bufs[first].born));
+            let earlier = self.state.bufs[first].born;
             let entity = self.buf_entity(buf);
             let evidence = (self.object_holders(object), self.object_life(object));
-            self.report(
-                RuleId::SecondDmabuf,
-                entity,
-                1,
-                entity.size(),
-                (What::Exported, at),
-                conflict,
-                evidence,
-                tainted,
-            );
+            let case = Case::new(RuleId::SecondDmabuf, entity, What::Exported, at)
+                .against(What::Exported, earlier)
+                .evidence(evidence)
+                .tainted(tainted);
+            self.file(case);
         }
         self.state.bufs[buf].exporter = Some(object);
         self.state.objects[object].exported = Some(buf);
@@ -200,17 +196,11 @@ impl Engine {
             };
             let entity = self.buf_entity(buf);
             let evidence = (self.buf_holders(buf), self.buf_life(buf));
-            let conflict = Some((what, hold.at));
-            self.report(
-                rule,
-                entity,
-                1,
-                entity.size(),
-                (What::FileReleased, at),
-                conflict,
-                evidence,
-                tainted,
-            );
+            let case = Case::new(rule, entity, What::FileReleased, at)
+                .against(what, hold.at)
+                .evidence(evidence)
+                .tainted(tainted);
+            self.file(case);
         }
     }
 
@@ -231,9 +221,12 @@ impl Engine {
             }
         };
         let tainted = self.threads.at(thread).unsynced;
-        let conflict = Some((What::FileReleased, released));
         let rule = RuleId::UseAfterRelease;
-        self.report(rule, entity, 1, entity.size(), (what, at), conflict, evidence, tainted);
+        let case = Case::new(rule, entity, what, at)
+            .against(What::FileReleased, released)
+            .evidence(evidence)
+            .tainted(tainted);
+        self.file(case);
     }
 
     /// One fd of one process is closed: by close(2) where that comes this way, or by its exit.
@@ -263,9 +256,11 @@ impl Engine {
         }
         let tainted = killed.is_none() || self.state.stale(self.state.bufs[buf].sure);
         let evidence = (self.buf_holders(buf), self.buf_life(buf));
-        let conflict = Some((What::FdGiven, taken));
-        let event = (What::FdClosedAtExit, at);
-        self.report(RuleId::FdLeak, entity, 1, entity.size(), event, conflict, evidence, tainted);
+        let case = Case::new(RuleId::FdLeak, entity, What::FdClosedAtExit, at)
+            .against(What::FdGiven, taken)
+            .evidence(evidence)
+            .tainted(tainted);
+        self.file(case);
     }
 
     /// Did the process get this fd by itself, and not by being forked with it open?

@@ -2,6 +2,7 @@
 
 use gemscope_common::{ChangeHandle, DrmFile, Flags, Gem, Phase, ProbeId, Record, scope};
 
+use crate::case::Case;
 use crate::engine::Engine;
 use crate::entity::{FileKey, Handle, HandleKey, HoldKind, ObjectKey, Past, Phase as Life};
 use crate::finding::{Entity, Holder, LifeEvent, Stamp, What};
@@ -270,17 +271,12 @@ impl Engine {
             LifeEvent { what: What::HandleClosed, at: past.closed },
             LifeEvent { what: What::CloseRefused, at: frame.at },
         ];
-        let conflict = Some((What::HandleClosed, past.closed));
-        self.report(
-            RuleId::DoubleClose,
-            entity,
-            1,
-            past.size,
-            (What::CloseRefused, frame.at),
-            conflict,
-            (Vec::new(), life),
-            tainted,
-        );
+        let case = Case::new(RuleId::DoubleClose, entity, What::CloseRefused, frame.at)
+            .against(What::HandleClosed, past.closed)
+            .evidence((Vec::new(), life))
+            .many(1, past.size)
+            .tainted(tainted);
+        self.file(case);
     }
 
     /// R15: a handle count is dropped; at zero the link goes.
@@ -384,16 +380,12 @@ impl Engine {
             }
             // An exiting process whose exit was not seen may have died of a signal.
             let unsure = exiting && self.reach.killed(at.tgid).is_none();
-            self.report(
-                RuleId::HandleLeak,
-                group.first,
-                group.count,
-                group.bytes,
-                (What::HandleClosedByFile, group.closed),
-                Some((What::HandleCreated, group.created)),
-                group.evidence,
-                group.tainted || unsure,
-            );
+            let case = Case::new(RuleId::HandleLeak, group.first, What::HandleClosedByFile, group.closed)
+                .against(What::HandleCreated, group.created)
+                .evidence(group.evidence)
+                .many(group.count, group.bytes)
+                .tainted(group.tainted || unsure);
+            self.file(case);
         }
     }
 
@@ -403,19 +395,14 @@ impl Engine {
         if p.cache_root != 0 {
             let entity = self.file_entity(key);
             let left = self.cache_entries(key);
-            let conflict = left.first().map(|h| (What::Cached, h.taken));
+            let cached = left.first().map(|h| h.taken).unwrap_or_default();
             let count = left.len().max(1) as u64;
-            self.report(
-                RuleId::PrimeCacheLeak,
-                entity,
-                count,
-                0,
-                (What::FileClosed, at),
-                conflict,
-                (left, Vec::new()),
-                false,
-            );
-            self.proven();
+            let case = Case::new(RuleId::PrimeCacheLeak, entity, What::FileClosed, at)
+                .against(What::Cached, cached)
+                .evidence((left, Vec::new()))
+                .many(count, 0)
+                .proven();
+            self.file(case);
         }
         self.state.end_file(key);
     }

@@ -3,6 +3,7 @@
 use gemscope_common::{Framebuffer, Gem, Mapping, Phase, ProbeId, Record};
 use smallvec::SmallVec;
 
+use crate::case::Case;
 use crate::engine::Engine;
 use crate::entity::{ObjectKey, Phase as Life};
 use crate::finding::{Stamp, What};
@@ -91,21 +92,15 @@ impl Engine {
         }
         let o = &self.state.objects[key];
         if p.dma_buf != 0 && self.config.profile >= gemscope_common::Profile::V3_12 {
-            let conflict = o.link.and_then(|b| self.link_stamp(b, key)).map(|s| (What::Linked, s));
+            let linked = o.link.and_then(|b| self.link_stamp(b, key)).unwrap_or_default();
             // The field itself was read: no loss can make this wrong.
             let evidence = (self.object_holders(key), self.object_life(key));
             let entity = self.object_entity(key);
-            self.report(
-                RuleId::StaleLink,
-                entity,
-                1,
-                entity.size(),
-                (What::Died, at),
-                conflict,
-                evidence,
-                false,
-            );
-            self.proven();
+            let case = Case::new(RuleId::StaleLink, entity, What::Died, at)
+                .against(What::Linked, linked)
+                .evidence(evidence)
+                .proven();
+            self.file(case);
         }
         self.state.unlink(key);
         self.state.end_object(key);
@@ -120,18 +115,13 @@ impl Engine {
         let Some(open) = open.copied() else { return };
         let handle = &self.state.handles[open];
         let tainted = self.state.stale(handle.sure) || self.state.stale(o.sure);
-        let conflict = Some((What::HandleCreated, handle.created));
+        let earlier = handle.created;
         let entity = self.handle_entity(open);
         let evidence = (self.object_holders(key), self.object_life(key));
-        self.report(
-            RuleId::DanglingHandle,
-            entity,
-            1,
-            entity.size(),
-            (what, at),
-            conflict,
-            evidence,
-            tainted,
-        );
+        let case = Case::new(RuleId::DanglingHandle, entity, what, at)
+            .against(What::HandleCreated, earlier)
+            .evidence(evidence)
+            .tainted(tainted);
+        self.file(case);
     }
 }

@@ -2,6 +2,7 @@
 
 use gemscope_common::{Gem, Phase, Prime, ProbeId, Profile, Record, err_ptr};
 
+use crate::case::Case;
 use crate::engine::Engine;
 use crate::entity::{BufKey, FileKey, Grant, HandleKey, HoldKind, ObjectKey, Phase as Life};
 use crate::finding::{Stamp, What};
@@ -157,17 +158,11 @@ impl Engine {
         let (object, created) = (b.object, a.created);
         let entity = self.handle_entity(second);
         let evidence = (self.object_holders(object), self.object_life(object));
-        let conflict = Some((What::HandleCreated, created));
-        self.report(
-            RuleId::SecondHandleOnImport,
-            entity,
-            1,
-            entity.size(),
-            (What::HandleCreated, at),
-            conflict,
-            evidence,
-            tainted,
-        );
+        let case = Case::new(RuleId::SecondHandleOnImport, entity, What::HandleCreated, at)
+            .against(What::HandleCreated, created)
+            .evidence(evidence)
+            .tainted(tainted);
+        self.file(case);
     }
 
     fn cache_add_begins(&mut self, p: &Prime, at: Stamp, thread: usize) {
@@ -216,16 +211,11 @@ impl Engine {
         let closed = slot.map(|s| s.past.closed).unwrap_or_default();
         let entity = self.buf_entity(buf);
         let evidence = (self.buf_holders(buf), self.buf_life(buf));
-        self.report(
-            RuleId::CacheAfterClose,
-            entity,
-            1,
-            entity.size(),
-            (What::Cached, frame.at),
-            Some((What::HandleClosed, closed)),
-            evidence,
-            tainted,
-        );
+        let case = Case::new(RuleId::CacheAfterClose, entity, What::Cached, frame.at)
+            .against(What::HandleClosed, closed)
+            .evidence(evidence)
+            .tainted(tainted);
+        self.file(case);
     }
 
     /// R14: a handle is gone; its own cache entry must be gone with it.
@@ -238,15 +228,10 @@ impl Engine {
         let (cached, tainted) = (hold.at, self.state.stale(sure) || self.state.stale(b.sure));
         let entity = self.handle_entity(key);
         let evidence = (self.buf_holders(buf), self.buf_life(buf));
-        self.report(
-            RuleId::PrimeCacheLeak,
-            entity,
-            1,
-            entity.size(),
-            (What::HandleClosed, at),
-            Some((What::Cached, cached)),
-            evidence,
-            tainted,
-        );
+        let case = Case::new(RuleId::PrimeCacheLeak, entity, What::HandleClosed, at)
+            .against(What::Cached, cached)
+            .evidence(evidence)
+            .tainted(tainted);
+        self.file(case);
     }
 }

@@ -5,6 +5,7 @@
 use gemscope_common::{SeenFd, Settle};
 use rustc_hash::FxHashMap;
 
+use crate::case::Case;
 use crate::engine::Engine;
 use crate::entity::{BufKey, HoldKind, ObjectKey};
 use crate::finding::{Doubt, Holder, HolderKind, Stamp, What};
@@ -88,11 +89,14 @@ impl Engine {
     fn object_leaked(&mut self, key: ObjectKey, at: Stamp) {
         let o = &self.state.objects[key];
         let tainted = self.state.stale(o.sure) || o.in_flight > 0;
-        let conflict = Some((What::HandleClosed, o.last_close));
+        let earlier = o.last_close;
         let entity = self.object_entity(key);
         let evidence = (self.object_holders(key), self.object_life(key));
-        let event = (What::Settled, at);
-        self.report(RuleId::ObjectLeak, entity, 1, entity.size(), event, conflict, evidence, tainted);
+        let case = Case::new(RuleId::ObjectLeak, entity, What::Settled, at)
+            .against(What::HandleClosed, earlier)
+            .evidence(evidence)
+            .tainted(tainted);
+        self.file(case);
     }
 
     fn buf_leaked(&mut self, key: BufKey, p: &Settle, at: Stamp) {
@@ -107,11 +111,14 @@ impl Engine {
         if p.unreadable > 0 {
             self.doubt(Doubt::Unreadable(p.unreadable));
         }
-        let conflict = Some((What::Exported, self.state.bufs[key].born));
+        let earlier = self.state.bufs[key].born;
         let entity = self.buf_entity(key);
         let evidence = (self.buf_holders(key), self.buf_life(key));
-        let event = (What::Settled, at);
-        self.report(RuleId::DmabufLeak, entity, 1, entity.size(), event, conflict, evidence, tainted);
+        let case = Case::new(RuleId::DmabufLeak, entity, What::Settled, at)
+            .against(What::Exported, earlier)
+            .evidence(evidence)
+            .tainted(tainted);
+        self.file(case);
     }
 
     /// R15: the last handle count is gone and the link is not.
@@ -127,9 +134,11 @@ impl Engine {
         let mut holders = self.object_holders(key);
         holders.push(Holder { kind: HolderKind::Link(self.buf_entity(buf)), taken: linked });
         let life = self.object_life(key);
-        let conflict = Some((What::Linked, linked));
-        let event = (What::HandleClosed, at);
-        self.report(RuleId::StaleLink, entity, 1, entity.size(), event, conflict, (holders, life), tainted);
+        let case = Case::new(RuleId::StaleLink, entity, What::HandleClosed, at)
+            .against(What::Linked, linked)
+            .evidence((holders, life))
+            .tainted(tainted);
+        self.file(case);
         self.state.unlink(key);
     }
 
