@@ -1,0 +1,102 @@
+//! Loops in one thread: a benchmark, and a server that leaks now and then.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::parts::{
+    close_buffer, close_device, close_prime_fd, forget_to_close, make_buffer, open_device_twice, share,
+    share_with_importer,
+};
+use crate::drm::{DrmFile, Handle};
+use crate::options::Options;
+use crate::outcome::Outcome;
+
+/// Export, import, close: the shortest way round, timed.
+#[inline(never)]
+pub fn bench_loop(options: &Options) -> Outcome {
+    let rounds = options.rounds.unwrap_or(10_000);
+    let (file, other) = open_device_twice(options)?;
+    let buffer = make_buffer(file)?;
+    let start = Instant::now();
+    for _ in 0..rounds {
+        let prime = share(file, buffer)?;
+        let imported = share_with_importer(other, prime)?;
+        close_buffer(other, imported)?;
+        close_prime_fd(prime)?;
+    }
+    let elapsed = start.elapsed();
+    close_buffer(file, buffer)?;
+    close_device(other)?;
+    close_device(file)?;
+    println!("{rounds} rounds, {} ns per round", elapsed.as_nanos() / u128::from(rounds.max(1)));
+    Ok(())
+}
+
+/// How many buffers the server keeps for reuse; they are not leaks.
+const POOL: usize = 4;
+
+/// A server: each cycle shows a pooled buffer to a client, and once in `--leak-every` cycles a buffer is lost.
+#[inline(never)]
+pub fn growing_server(options: &Options) -> Outcome {
+    let cycles = options.cycles.unwrap_or(200);
+    let leak_every = options.leak_every.unwrap_or(10);
+    let (server, client) = open_device_twice(options)?;
+    let mut pool = VecDeque::new();
+    let mut lost = 0u64;
+    for cycle in 1..=cycles {
+        let buffer = take_from_pool(server, &mut pool)?;
+        show_to_client(server, client, buffer)?;
+        return_to_pool(server, &mut pool, buffer)?;
+        if leak_every != 0 && cycle % leak_every == 0 {
+            lose_a_buffer(server)?;
+            lost += 1;
+        }
+    }
+    for buffer in pool {
+        close_buffer(server, buffer)?;
+    }
+    println!("{cycles} cycles, {lost} handles lost");
+    close_device(client)?;
+    close_device(server)
+}
+
+/// The oldest idle buffer, or a new one while the pool is small. Every 16th one is retired and made anew, as after a
+/// change of size, so that handles come and go in the pool too.
+#[inline(never)]
+fn take_from_pool(server: DrmFile, pool: &mut VecDeque<Handle>) -> Outcome<Handle> {
+    if pool.len() < POOL {
+        return make_buffer(server);
+    }
+    match pool.pop_front() {
+        Some(buffer) if buffer.0.is_multiple_of(16) => {
+            close_buffer(server, buffer)?;
+            make_buffer(server)
+        }
+        Some(buffer) => Ok(buffer),
+        None => make_buffer(server),
+    }
+}
+
+#[inline(never)]
+fn return_to_pool(server: DrmFile, pool: &mut VecDeque<Handle>, buffer: Handle) -> Outcome {
+    pool.push_back(buffer);
+    match pool.len() {
+        0..=POOL => Ok(()),
+        _ => pool.pop_front().map_or(Ok(()), |oldest| close_buffer(server, oldest)),
+    }
+}
+
+#[inline(never)]
+fn show_to_client(server: DrmFile, client: DrmFile, buffer: Handle) -> Outcome {
+    let prime = share(server, buffer)?;
+    let shown = share_with_importer(client, prime)?;
+    close_prime_fd(prime)?;
+    close_buffer(client, shown)
+}
+
+/// The error path that forgets the buffer it has just made.
+#[inline(never)]
+fn lose_a_buffer(server: DrmFile) -> Outcome {
+    forget_to_close(make_buffer(server)?);
+    Ok(())
+}

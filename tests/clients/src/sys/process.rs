@@ -1,0 +1,165 @@
+//! Processes and signals: fork, exec, wait, die.
+
+use std::convert::Infallible;
+use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
+
+use super::check;
+use crate::outcome::{Answer, EXIT_DONE, EXIT_SKIPPED, Failed, Outcome, Stop};
+use crate::steps::note;
+
+/// A process id.
+pub type Pid = i32;
+
+/// How a child ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It called exit with this code.
+    Exit(i32),
+    /// This signal killed it.
+    Signal(i32),
+}
+
+/// The calling thread's id.
+pub fn thread_id() -> i32 {
+    // SAFETY: the call has no arguments and cannot fail.
+    unsafe { libc::gettid() }
+}
+
+/// Forks a child that runs `body` and then exits normally with the code of its outcome.
+///
+/// Call it only while this process has one thread: the child uses the allocator and std.
+///
+/// # Errors
+/// As fork(2).
+#[inline(never)]
+pub fn fork_child(body: impl FnOnce() -> Outcome) -> Answer<Pid> {
+    // What stands in the buffer would otherwise be printed by both processes.
+    let _ = std::io::stdout().flush();
+    // SAFETY: the caller has one thread, so the child starts with no lock held by a thread that it lacks.
+    let ret = unsafe { libc::fork() };
+    if ret == 0 {
+        std::process::exit(crate::finish(body()));
+    }
+    note(check("fork", ret), || "fork".to_owned(), |pid| format!("pid={pid}"))
+}
+
+/// Waits for the end of one child.
+///
+/// # Errors
+/// As waitpid(2).
+#[inline(never)]
+pub fn wait(pid: Pid) -> Answer<Ended> {
+    let mut status = 0;
+    // SAFETY: `status` is writable.
+    let ret = unsafe { libc::waitpid(pid, &raw mut status, 0) };
+    let ended = check("waitpid", ret).map(|_| {
+        if libc::WIFSIGNALED(status) {
+            Ended::Signal(libc::WTERMSIG(status))
+        } else {
+            Ended::Exit(libc::WEXITSTATUS(status))
+        }
+    });
+    note(ended, || format!("wait pid={pid}"), |ended| format!("{ended:?}"))
+}
+
+/// Waits for a child and demands that it did its part.
+///
+/// # Errors
+/// When it was skipped, failed, or was killed.
+pub fn wait_well(pid: Pid) -> Outcome {
+    match wait(pid)? {
+        Ended::Exit(EXIT_DONE) => Ok(()),
+        Ended::Exit(EXIT_SKIPPED) => Err(Stop::Skip("a child process was skipped, see above".to_owned())),
+        other => Err(Stop::Unexpected(format!("child {pid} ended with {other:?}"))),
+    }
+}
+
+/// Replaces this process by the same program with other arguments.
+///
+/// # Errors
+/// As execve(2); it does not return otherwise.
+#[inline(never)]
+pub fn exec_self(args: &[String]) -> Answer<Infallible> {
+    let mut command = std::process::Command::new("/proc/self/exe");
+    // The name that is shown by ps and in the process's comm stays readable.
+    command.arg0("gemclient").args(args);
+    if crate::steps::is_on() {
+        command.arg("--trace-steps");
+    }
+    let error = command.exec();
+    Err(Failed { what: "execve", errno: error.raw_os_error().unwrap_or(libc::EIO) })
+}
+
+/// Leaves the parent's session, as daemons do.
+///
+/// # Errors
+/// As setsid(2).
+pub fn new_session() -> Answer {
+    // SAFETY: no memory is passed.
+    check("setsid", unsafe { libc::setsid() }).map(drop)
+}
+
+/// Ends this process by a signal that nothing can catch.
+#[inline(never)]
+pub fn kill_self() -> Answer<Infallible> {
+    // SAFETY: no memory is passed; the process ends here.
+    let ret = unsafe { libc::raise(libc::SIGKILL) };
+    check("raise", ret)?;
+    Err(Failed { what: "raise", errno: libc::EINTR })
+}
+
+/// Blocks SIGUSR1 for this thread, so that [`wait_for_usr1`] can take it even when it comes early.
+///
+/// # Errors
+/// As pthread_sigmask(3).
+pub fn block_usr1() -> Answer {
+    let set = usr1_set();
+    // SAFETY: `set` is initialised, and the old mask is not asked for.
+    let ret = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) };
+    if ret == 0 { Ok(()) } else { Err(Failed { what: "pthread_sigmask", errno: ret }) }
+}
+
+/// Waits for a SIGUSR1 that [`block_usr1`] holds back, at most `seconds`; false when the time ran out.
+///
+/// # Errors
+/// As sigtimedwait(2).
+pub fn wait_for_usr1(seconds: u64) -> Answer<bool> {
+    let set = usr1_set();
+    let limit = libc::timespec { tv_sec: seconds.cast_signed(), tv_nsec: 0 };
+    // SAFETY: `set` and `limit` are initialised; no information about the signal is asked for.
+    let ret = unsafe { libc::sigtimedwait(&raw const set, std::ptr::null_mut(), &raw const limit) };
+    match check("sigtimedwait", ret) {
+        Ok(_) => Ok(true),
+        Err(Failed { errno: libc::EAGAIN, .. }) => Ok(false),
+        Err(failed) => Err(failed),
+    }
+}
+
+/// The signal set {SIGUSR1}.
+fn usr1_set() -> libc::sigset_t {
+    // SAFETY: `sigset_t` is plain data that `sigemptyset` initialises; both calls only write to it.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, libc::SIGUSR1);
+        set
+    }
+}
+
+/// Makes a named pipe unless `path` exists already; true when it was made.
+///
+/// # Errors
+/// As mkfifo(3).
+pub fn make_fifo(path: &str) -> Answer<bool> {
+    let Ok(name) = std::ffi::CString::new(path) else {
+        return Err(Failed { what: "mkfifo", errno: libc::EINVAL });
+    };
+    // SAFETY: `name` is a NUL-terminated string that lives across the call.
+    let ret = unsafe { libc::mkfifo(name.as_ptr(), 0o600) };
+    match check("mkfifo", ret) {
+        Ok(_) => Ok(true),
+        Err(Failed { errno: libc::EEXIST, .. }) => Ok(false),
+        Err(failed) => Err(failed),
+    }
+}
