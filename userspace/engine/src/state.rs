@@ -139,6 +139,11 @@ impl State {
         }
     }
 
+    /// The file at this address, if one is known.
+    pub fn find_file(&self, addr: u64) -> Option<FileKey> {
+        self.file_at.get(&addr).copied()
+    }
+
     /// The object at this address, if one is known.
     pub fn find_object(&self, addr: u64) -> Option<ObjectKey> {
         self.object_at.get(&addr).copied()

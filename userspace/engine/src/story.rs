@@ -169,3 +169,24 @@ fn in_order(mut life: Vec<LifeEvent>) -> Vec<LifeEvent> {
     life.dedup();
     life
 }
+
+/// Public names of what a record's addresses mean now.
+impl Engine {
+    /// The live DRM file at this address.
+    #[must_use]
+    pub fn file_at(&self, addr: u64) -> Option<Entity> {
+        self.state.find_file(addr).map(|k| self.file_entity(k))
+    }
+
+    /// The live object at this address.
+    #[must_use]
+    pub fn object_at(&self, addr: u64) -> Option<Entity> {
+        self.state.find_object(addr).map(|k| self.object_entity(k))
+    }
+
+    /// The live dma-buf at this address.
+    #[must_use]
+    pub fn dmabuf_at(&self, addr: u64) -> Option<Entity> {
+        self.state.find_buf(addr).map(|k| self.buf_entity(k))
+    }
+}
