@@ -4,4 +4,8 @@
 //! it panic.
 
 pub mod catalogue;
+pub mod compress;
 pub mod fields;
+pub mod image;
+pub mod module;
+pub mod symbols;
