@@ -17,6 +17,7 @@ pub enum Phase {
 
 impl Phase {
     /// The phase with this wire value.
+    #[inline]
     #[must_use]
     pub const fn from_wire(value: u8) -> Option<Self> {
         match value {
@@ -87,6 +88,7 @@ macro_rules! probe_ids {
             }
 
             /// Which payload this probe writes.
+            #[inline]
             #[must_use]
             pub const fn layout(self) -> Layout {
                 match self { $( Self::$variant => Layout::$layout, )+ }
@@ -96,6 +98,7 @@ macro_rules! probe_ids {
             ///
             /// # Errors
             /// [`UnknownProbe`] when no probe has it.
+            #[inline]
             pub const fn from_wire(value: u16) -> Result<Self, UnknownProbe> {
                 match value { $( $number => Ok(Self::$variant), )+ other => Err(UnknownProbe(other)) }
             }
@@ -238,6 +241,7 @@ impl ProbeId {
     pub const FIRST_SYNTHETIC: u16 = 256;
 
     /// Is this a record that user space makes?
+    #[inline]
     #[must_use]
     pub const fn is_synthetic(self) -> bool {
         self as u16 >= Self::FIRST_SYNTHETIC

@@ -128,18 +128,21 @@ impl Record {
     }
 
     /// The probe, if its number is known.
+    #[inline]
     #[must_use]
     pub fn probe(&self) -> Option<ProbeId> {
         ProbeId::from_wire(self.header.probe).ok()
     }
 
     /// The phase, if its value is known.
+    #[inline]
     #[must_use]
     pub const fn phase(&self) -> Option<Phase> {
         Phase::from_wire(self.header.phase)
     }
 
     /// The payload, read as `P`. Which `P` is right is told by [`ProbeId::layout`]; any `P` is memory-safe.
+    #[inline]
     #[must_use]
     pub fn payload<P: Payload>(&self) -> &P {
         // Cannot fail: P is no larger than the area (asserted per payload) and the area is 8-aligned.
@@ -168,6 +171,7 @@ impl Record {
     }
 
     /// Did the call fail? `ret` as an `int` that is negative, or as an `ERR_PTR`, or NULL is up to the caller.
+    #[inline]
     #[must_use]
     pub const fn ret_i32(&self) -> i32 {
         self.header.ret as i32

@@ -123,10 +123,8 @@ impl Engine {
         if self.threads.at(thread).epoch != self.state.epoch {
             self.resync_thread(thread);
         }
-        if phase == Phase::Entry && is_outermost(probe) && !self.threads.at(thread).frames.is_empty() {
+        if phase == Phase::Entry && is_outermost(probe) {
             self.abandon_all(thread);
-        }
-        if self.threads.at(thread).unsynced && phase == Phase::Entry && is_outermost(probe) {
             self.threads.at(thread).unsynced = false;
         }
         match probe {
@@ -227,7 +225,11 @@ impl Engine {
 
     /// Closes a call: frames above it never returned.
     pub(crate) fn pop(&mut self, thread: usize, probe: ProbeId) -> Option<Frame> {
-        let ix = self.threads.at(thread).frames.iter().rposition(|f| f.probe == probe)?;
+        let frames = &mut self.threads.at(thread).frames;
+        if frames.last().is_some_and(|f| f.probe == probe) {
+            return frames.pop();
+        }
+        let ix = frames.iter().rposition(|f| f.probe == probe)?;
         while self.threads.at(thread).frames.len() > ix + 1 {
             if let Some(stale) = self.threads.at(thread).frames.pop() {
                 self.abandon(&stale);
