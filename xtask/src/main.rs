@@ -3,6 +3,7 @@
 //! Exit codes: that of the command for `vm`; else 0 when all is well, 1 when a test failed, 2 when it could not run.
 
 mod cpio;
+mod ebpf;
 mod index;
 mod initramfs;
 mod kernels;
@@ -11,6 +12,7 @@ mod modules;
 mod programs;
 mod qemu;
 mod tool;
+mod toolchain;
 mod vm;
 mod workspace;
 
@@ -29,11 +31,18 @@ struct Cli {
 enum Task {
     /// Run a command in a virtual machine with a stock kernel, and return its output and exit code.
     Vm(vm::VmArgs),
+    /// Rebuild the committed eBPF object, or check that it is the one of its sources.
+    Ebpf(ebpf::EbpfArgs),
 }
 
 fn main() -> ExitCode {
+    if let Some(error) = toolchain::become_compiler() {
+        eprintln!("xtask: cannot run the compiler: {error}");
+        return ExitCode::from(2);
+    }
     let result = match Cli::parse().command {
         Task::Vm(args) => vm::run(&args),
+        Task::Ebpf(args) => ebpf::run(&args),
     };
     match result {
         Ok(code) => ExitCode::from(code),
