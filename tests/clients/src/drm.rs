@@ -1,6 +1,7 @@
 //! DRM devices and the ioctls on their files.
 
 use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::outcome::{Answer, Outcome, Stop};
 use crate::steps::{note, note_done};
@@ -38,15 +39,12 @@ impl Device {
     /// # Errors
     /// Skips when there is none.
     pub fn find_any(drivers: &[&str]) -> Outcome<Self> {
-        let present = present_devices();
         let wanted = drivers.iter().map(|name| canonical_driver(name));
-        for driver in wanted.clone() {
-            if let Some(found) = present.iter().find(|device| device.driver == driver) {
-                return Ok(found.clone());
-            }
+        if let Some(found) = wanted.clone().find_map(first_node_of) {
+            return Ok(found);
         }
         let wanted: Vec<_> = wanted.collect();
-        let present: Vec<_> = present.iter().map(|device| device.driver.as_str()).collect();
+        let present: Vec<_> = known_nodes().iter().filter_map(|node| node.driver.clone()).collect();
         Err(Stop::Skip(format!(
             "no DRM device of driver `{}` (there are: {present:?})",
             wanted.join("` or `")
@@ -77,20 +75,42 @@ fn canonical_driver(name: &str) -> &str {
     }
 }
 
-/// Every DRM device that can be opened, primary nodes first.
-fn present_devices() -> Vec<Device> {
+/// A device node that was looked at, and the driver behind it if it could be opened.
+struct Node {
+    path: String,
+    driver: Option<String>,
+}
+
+/// The nodes looked at so far. Each is opened for its name only once, and none that is not needed: to a tracer every
+/// such opening is one more file that comes and goes.
+fn known_nodes() -> MutexGuard<'static, Vec<Node>> {
+    static KNOWN: Mutex<Vec<Node>> = Mutex::new(Vec::new());
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The first node of `driver`: primary nodes come before render nodes.
+fn first_node_of(driver: &str) -> Option<Device> {
     let primary = (0..64).map(|n| format!("/dev/dri/card{n}"));
     let render = (128..192).map(|n| format!("/dev/dri/renderD{n}"));
     primary
         .chain(render)
         .filter(|path| std::path::Path::new(path).exists())
-        .filter_map(|path| {
-            let fd = Fd::open(&path, libc::O_RDWR).ok()?;
-            let driver = DrmFile { fd }.driver_name().ok();
-            fd.close().ok()?;
-            Some(Device { path, driver: driver? })
-        })
-        .collect()
+        .find(|path| driver_of_node(path).as_deref() == Some(driver))
+        .map(|path| Device { path, driver: driver.to_owned() })
+}
+
+fn driver_of_node(path: &str) -> Option<String> {
+    let mut known = known_nodes();
+    if let Some(node) = known.iter().find(|node| node.path == path) {
+        return node.driver.clone();
+    }
+    let driver = Fd::open(path, libc::O_RDWR).and_then(|fd| {
+        let name = DrmFile { fd }.driver_name();
+        fd.close()?;
+        name
+    });
+    known.push(Node { path: path.to_owned(), driver: driver.ok() });
+    known.last().and_then(|node| node.driver.clone())
 }
 
 /// The size of every dumb buffer that does not say otherwise: four pages.

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::parts::{
-    close_buffer, close_device, close_prime_fd, forget_to_close, make_buffer, open_device_twice, share,
-    share_with_importer,
+    close_buffer, close_device, close_prime_fd, forget_to_close, keep_frame, make_buffer, open_device_twice,
+    share, share_with_importer,
 };
 use crate::drm::{DrmFile, Handle};
 use crate::options::Options;
@@ -44,9 +44,9 @@ pub fn growing_server(options: &Options) -> Outcome {
     let mut pool = VecDeque::new();
     let mut lost = 0u64;
     for cycle in 1..=cycles {
-        let buffer = take_from_pool(server, &mut pool)?;
+        let buffer = take_from_pool(server, &mut pool, cycle)?;
         show_to_client(server, client, buffer)?;
-        return_to_pool(server, &mut pool, buffer)?;
+        pool.push_back(buffer);
         if leak_every != 0 && cycle % leak_every == 0 {
             lose_a_buffer(server)?;
             lost += 1;
@@ -60,29 +60,21 @@ pub fn growing_server(options: &Options) -> Outcome {
     close_device(server)
 }
 
-/// The oldest idle buffer, or a new one while the pool is small. Every 16th one is retired and made anew, as after a
+/// The oldest idle buffer, or a new one while the pool is small. Now and then one is retired and made anew, as after a
 /// change of size, so that handles come and go in the pool too.
 #[inline(never)]
-fn take_from_pool(server: DrmFile, pool: &mut VecDeque<Handle>) -> Outcome<Handle> {
-    if pool.len() < POOL {
-        return make_buffer(server);
-    }
+fn take_from_pool(server: DrmFile, pool: &mut VecDeque<Handle>, cycle: u64) -> Outcome<Handle> {
     match pool.pop_front() {
-        Some(buffer) if buffer.0.is_multiple_of(16) => {
+        Some(buffer) if cycle.is_multiple_of(16) => {
             close_buffer(server, buffer)?;
             make_buffer(server)
         }
-        Some(buffer) => Ok(buffer),
+        Some(oldest) if pool.len() + 1 == POOL => Ok(oldest),
+        Some(oldest) => {
+            pool.push_front(oldest);
+            make_buffer(server)
+        }
         None => make_buffer(server),
-    }
-}
-
-#[inline(never)]
-fn return_to_pool(server: DrmFile, pool: &mut VecDeque<Handle>, buffer: Handle) -> Outcome {
-    pool.push_back(buffer);
-    match pool.len() {
-        0..=POOL => Ok(()),
-        _ => pool.pop_front().map_or(Ok(()), |oldest| close_buffer(server, oldest)),
     }
 }
 
@@ -91,7 +83,7 @@ fn show_to_client(server: DrmFile, client: DrmFile, buffer: Handle) -> Outcome {
     let prime = share(server, buffer)?;
     let shown = share_with_importer(client, prime)?;
     close_prime_fd(prime)?;
-    close_buffer(client, shown)
+    keep_frame(close_buffer(client, shown))
 }
 
 /// The error path that forgets the buffer it has just made.

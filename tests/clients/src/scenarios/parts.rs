@@ -4,13 +4,13 @@ use std::hint::black_box;
 
 use crate::drm::{Device, DrmFile, Handle};
 use crate::options::Options;
-use crate::outcome::Outcome;
+use crate::outcome::{Failed, Outcome, Stop};
 use crate::sys::fd::Fd;
 
 /// Keeps the calling function's frame on the stack during the call whose result this takes: without work left to do
 /// after it, the compiler would turn that call into a jump, and the caller's name would be missing in stack traces.
 #[inline(always)]
-fn keep_frame<T>(value: T) -> T {
+pub fn keep_frame<T>(value: T) -> T {
     black_box(value)
 }
 
@@ -66,6 +66,20 @@ pub fn share(file: DrmFile, handle: Handle) -> Outcome<Fd> {
 #[inline(never)]
 pub fn share_with_importer(importer: DrmFile, prime: Fd) -> Outcome<Handle> {
     keep_frame(importer.import(prime).map_err(Into::into))
+}
+
+/// Imports a dma-buf that another driver exported. Of the drivers used here only vgem always can.
+///
+/// # Errors
+/// Skips when `device` is of a driver that takes its own buffers only; else as the ioctl.
+#[inline(never)]
+pub fn share_with_foreign_importer(device: &Device, importer: DrmFile, prime: Fd) -> Outcome<Handle> {
+    match importer.import(prime) {
+        Err(Failed { errno: libc::ENODEV | libc::EINVAL, .. }) if device.driver() != "vgem" => {
+            Err(Stop::Skip(format!("driver `{}` does not import from other drivers", device.driver())))
+        }
+        answer => answer.map_err(Into::into),
+    }
 }
 
 /// Closes an owned handle.

@@ -1,8 +1,8 @@
 //! The numbered sequences S1-S13: one correct use of the interface each, or one refused one.
 
 use super::parts::{
-    close_buffer, close_device, close_prime_fd, make_buffer, open_device, open_device_twice, share,
-    share_with_importer,
+    close_buffer, close_device, close_prime_fd, device, make_buffer, open_device, open_device_twice, share,
+    share_with_foreign_importer, share_with_importer,
 };
 use crate::dmabuf::{Source, set_name, sync};
 use crate::drm::Handle;
@@ -147,9 +147,10 @@ pub fn s10_path_holder(options: &Options) -> Outcome {
 /// S11: udmabuf to DRM, re-exported, and named while the device is attached.
 #[inline(never)]
 pub fn s11_import_udmabuf(options: &Options) -> Outcome {
-    let file = open_device(options)?;
+    let device = device(options)?;
+    let file = device.open()?;
     let foreign = Source::Udmabuf.make_dmabuf(4)?;
-    let imported = share_with_importer(file, foreign)?;
+    let imported = share_with_foreign_importer(&device, file, foreign)?;
     let exported = share(file, imported)?;
     let (one, two) = (foreign.identity()?, exported.identity()?);
     holds(one == two, || format!("the re-export gave a new dma-buf: {one:?}, {two:?}"))?;
@@ -167,9 +168,10 @@ pub fn s11_import_udmabuf(options: &Options) -> Outcome {
 /// S12: the system heap to DRM. The handle is closed first, so the prime fd is the last holder.
 #[inline(never)]
 pub fn s12_import_from_heap(options: &Options) -> Outcome {
-    let file = open_device(options)?;
+    let device = device(options)?;
+    let file = device.open()?;
     let foreign = Source::SystemHeap.make_dmabuf(4)?;
-    let imported = share_with_importer(file, foreign)?;
+    let imported = share_with_foreign_importer(&device, file, foreign)?;
     close_buffer(file, imported)?;
     close_prime_fd(foreign)?;
     close_device(file)

@@ -207,7 +207,7 @@ const LARGE: u64 = 512;
 /// Many threads on one file, so that calls sleep on its lock and on the device's lock inside create, export and import.
 #[inline(never)]
 pub fn storm_on_one_file(options: &Options) -> Outcome {
-    let (threads, rounds) = (options.threads.unwrap_or(16).max(1), options.rounds.unwrap_or(4_000));
+    let (threads, rounds) = (options.threads.unwrap_or(32).max(1), options.rounds.unwrap_or(4_000));
     let file = open_device(options)?;
     let source = [Source::Udmabuf, Source::SystemHeap].into_iter().find(|source| source.is_present());
     // A foreign buffer each: two threads importing one would get one handle and have to count its users.
