@@ -3,9 +3,18 @@
 //! Pure: bytes in (kallsyms, BTF, ELF), plan out. Nothing here opens a file or talks to a kernel, and no input makes
 //! it panic.
 
+pub mod btf;
 pub mod catalogue;
 pub mod compress;
+pub mod detect;
+pub mod facts;
+pub mod fallback;
 pub mod fields;
 pub mod image;
 pub mod module;
+pub mod offsets;
+pub mod plan;
 pub mod symbols;
+
+pub use facts::KernelFacts;
+pub use plan::{Plan, PlanOptions, plan};
