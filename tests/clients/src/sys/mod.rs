@@ -1,7 +1,7 @@
 //! Thin wrappers around the system calls that the scenarios make.
 //!
 //! Nothing here closes anything by itself: what is left open is the subject of the scenarios, so a file descriptor is a
-//! plain number without `Drop`. Each wrapper is a function of its own that is never inlined: libc's system call stubs
+//! plain number without `Drop`. Each wrapper is a function of its own that is never inlined: libc's system call wrappers
 //! keep no frame, so an unwinder that follows frame pointers loses exactly the function that called libc, and that
 //! should be the wrapper, not the scenario's function.
 
