@@ -1,1 +1,106 @@
-fn main() {}
+//! How fast traces are written and read, and how large they are. `cargo bench -p gemscope-trace`
+//!
+//! The sizes are printed first: bytes a record, with pseudonyms and with raw addresses, for several workloads.
+
+use std::hint::black_box;
+use std::io::{self, Cursor};
+
+use criterion::{Criterion, Throughput};
+use gemscope_common::Record;
+use gemscope_trace::sample::{Shape, Workload};
+use gemscope_trace::{PrefetchReader, Reader, TraceHeader, Writer};
+
+const RECORDS: usize = 400_000;
+
+fn header(raw_addresses: bool) -> TraceHeader {
+    TraceHeader { raw_addresses, ..TraceHeader::default() }
+}
+
+fn written(records: &[Record], raw_addresses: bool) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let written = (|| {
+        let mut writer = Writer::new(&mut bytes, &header(raw_addresses))?;
+        records.iter().try_for_each(|record| writer.write(record))?;
+        writer.finish()
+    })();
+    match written {
+        Ok(_) => bytes,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn read(bytes: &[u8]) -> u64 {
+    let mut out = Vec::new();
+    let mut count = 0;
+    let done = (|| {
+        let mut reader = Reader::new(Cursor::new(bytes), "memory")?;
+        while reader.next_batch(&mut out)?.is_some() {
+            count += out.len() as u64;
+            black_box(&out);
+        }
+        Ok::<_, gemscope_trace::TraceError>(())
+    })();
+    assert!(done.is_ok());
+    count
+}
+
+fn sizes() {
+    let shapes = [
+        ("4 threads, 1,000 live buffers", Shape::default()),
+        ("4 threads, 100,000 live buffers", Shape { live: 25_000, ..Shape::default() }),
+        ("1 thread, 1 live buffer", Shape { threads: 1, live: 1, ..Shape::default() }),
+        ("64 threads, 6,400 live buffers", Shape { threads: 64, live: 100, ..Shape::default() }),
+    ];
+    println!("bytes a record (goal 12):            pseudonyms  raw addresses");
+    for (name, shape) in shapes {
+        // Past the build-up of the live set.
+        let skip = if shape.live > 1000 { shape.live * shape.threads * 27 } else { 0 };
+        let records: Vec<Record> = Workload::new(shape).skip(skip).take(RECORDS).collect();
+        let size = |raw| written(&records, raw).len() as f64 / records.len() as f64;
+        println!("  {name:34} {:10.2} {:14.2}", size(false), size(true));
+    }
+}
+
+fn speed(criterion: &mut Criterion) {
+    let shape = Shape { live: 25_000, ..Shape::default() };
+    let records: Vec<Record> = Workload::new(shape).skip(27 * 100_000).take(RECORDS).collect();
+    let mut group = criterion.benchmark_group("trace");
+    group.throughput(Throughput::Elements(RECORDS as u64)).sample_size(10);
+    for (name, raw) in [("write, pseudonyms", false), ("write, raw addresses", true)] {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let writer = Writer::new(io::sink(), &header(raw));
+                let written = writer.and_then(|mut writer| {
+                    records.iter().try_for_each(|record| writer.write(record))?;
+                    writer.finish()
+                });
+                assert!(written.is_ok());
+            });
+        });
+    }
+    let bytes = written(&records, false);
+    group.bench_function("read, one thread", |bencher| {
+        bencher.iter(|| assert_eq!(read(&bytes), RECORDS as u64));
+    });
+    group.bench_function("read ahead in a second thread", |bencher| {
+        bencher.iter(|| {
+            let opened = Reader::new(Cursor::new(bytes.clone()), "memory").and_then(PrefetchReader::new);
+            let (mut out, mut count) = (Vec::new(), 0);
+            if let Ok(mut reader) = opened {
+                while let Ok(Some(_)) = reader.next_batch(&mut out) {
+                    count += out.len();
+                    black_box(&out);
+                }
+            }
+            assert_eq!(count, RECORDS);
+        });
+    });
+    group.finish();
+}
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    sizes();
+    speed(&mut criterion);
+    criterion.final_summary();
+}
