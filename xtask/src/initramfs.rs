@@ -95,13 +95,22 @@ pub fn build(contents: &Contents) -> Result<Vec<u8>> {
     Ok(archive.finish())
 }
 
+/// Is there a busybox that runs by itself, without shared libraries?
+pub fn busybox_is_static() -> bool {
+    tool::find("busybox").and_then(|path| fs::read(path).ok()).is_some_and(|content| is_static(&content))
+}
+
+fn is_static(program: &[u8]) -> bool {
+    // The path of the dynamic loader stands near the beginning of a program that needs it.
+    !program.windows(14).take(4096).any(|bytes| bytes == b"/lib64/ld-linu")
+}
+
 fn busybox(archive: &mut Cpio) -> Result<()> {
     let Some(path) = tool::find("busybox") else {
         bail!("`busybox` is not installed: on Debian, run `apt-get install busybox-static`");
     };
     let content = fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    let interpreter = content.windows(14).take(4096).any(|bytes| bytes == b"/lib64/ld-linu");
-    if interpreter {
+    if !is_static(&content) {
         bail!("`{}` needs shared libraries: on Debian, run `apt-get install busybox-static`", path.display());
     }
     let applets = tool::output(std::process::Command::new(&path).arg("--list-full"))?.stdout;

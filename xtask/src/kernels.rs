@@ -45,8 +45,6 @@ pub struct Kernel {
     pub line: String,
     /// What `uname -r` will say.
     pub version: String,
-    /// The package it came from.
-    pub package: String,
     /// The tree: `vmlinuz`, `config` where the package has one, and `lib/modules/VERSION`.
     pub root: PathBuf,
 }
@@ -236,7 +234,6 @@ fn kept(store: &Path, line: &str, version: &str) -> Option<Kernel> {
     root.join("complete").is_file().then(|| Kernel {
         line: line.to_owned(),
         version: version.to_owned(),
-        package: format!("linux-image-{version}"),
         root,
     })
 }
@@ -276,12 +273,7 @@ fn unpack(mirror: &Mirror, store: &Path, line: &str, version: &str, parts: &[Pac
     if let Some(config) = configs.iter().find(|file| file.is_file()) {
         fs::rename(config, root.join("config"))?;
     }
-    let kernel = Kernel {
-        line: line.to_owned(),
-        version: version.to_owned(),
-        package: format!("linux-image-{version}"),
-        root,
-    };
+    let kernel = Kernel { line: line.to_owned(), version: version.to_owned(), root };
     fs::rename(&modules, kernel.modules())?;
     fs::remove_dir_all(&raw)?;
     if !kernel.modules().join("modules.dep").is_file() {

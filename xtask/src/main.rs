@@ -4,13 +4,21 @@
 
 mod cpio;
 mod ebpf;
+mod expect;
+mod extract;
+mod fixtures;
 mod index;
 mod initramfs;
 mod kernels;
+mod matrix;
 mod mirror;
 mod modules;
 mod programs;
 mod qemu;
+mod rows;
+mod setup;
+mod summary;
+mod test;
 mod tool;
 mod toolchain;
 mod vm;
@@ -33,6 +41,14 @@ enum Task {
     Vm(vm::VmArgs),
     /// Rebuild the committed eBPF object, or check that it is the one of its sources.
     Ebpf(ebpf::EbpfArgs),
+    /// Install what is missing, and run all tests: formatting, lints, tests of the workspace, eBPF drift, guests.
+    Test(test::TestArgs),
+    /// Run the test matrix in guests with stock kernels.
+    VmMatrix(matrix::MatrixArgs),
+    /// Record the traces that tests replay.
+    Fixtures(fixtures::FixturesArgs),
+    /// Bring BTF and symbols out of booted kernels.
+    KernelExtract(extract::ExtractArgs),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +59,10 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Task::Vm(args) => vm::run(&args),
         Task::Ebpf(args) => ebpf::run(&args),
+        Task::Test(args) => test::run(&args),
+        Task::VmMatrix(args) => matrix::run(&args),
+        Task::Fixtures(args) => fixtures::run(&args),
+        Task::KernelExtract(args) => extract::run(&args),
     };
     match result {
         Ok(code) => ExitCode::from(code),

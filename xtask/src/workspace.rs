@@ -6,19 +6,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// The root of the checkout this binary was built from.
-///
-/// `cargo xtask` sets `CARGO_MANIFEST_DIR`; a binary that is called directly falls back on the place it was built in, or, when
-/// that has moved, on the nearest parent folder that holds `xtask/Cargo.toml`.
+/// The root of the checkout: the nearest folder, from here upwards, that holds `xtask/Cargo.toml`; else the one that this program was
+/// built from.
 pub fn root() -> PathBuf {
-    let built = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let asked = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
-    let manifest = asked.as_deref().filter(|dir| dir.ends_with("xtask")).unwrap_or(built);
-    if let Some(parent) = manifest.parent().filter(|dir| dir.join("xtask/Cargo.toml").is_file()) {
-        return parent.to_path_buf();
-    }
+    let is_root = |dir: &Path| dir.join("xtask/Cargo.toml").is_file();
     let here = env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-    here.ancestors().find(|dir| dir.join("xtask/Cargo.toml").is_file()).unwrap_or(&here).to_path_buf()
+    if let Some(dir) = here.ancestors().find(|dir| is_root(dir)) {
+        return dir.to_path_buf();
+    }
+    let built = Path::new(env!("CARGO_MANIFEST_DIR"));
+    built.parent().filter(|dir| is_root(dir)).unwrap_or(&here).to_path_buf()
 }
 
 /// Cargo's build folder for this checkout.
@@ -59,7 +56,13 @@ pub fn lock(dir: &Path, name: &str) -> Result<File> {
         .write(true)
         .open(&path)
         .with_context(|| format!("cannot open the lock file `{}`", path.display()))?;
-    if file.try_lock().is_err() {
+    let patient = std::time::Instant::now();
+    let mut held = file.try_lock().is_err();
+    while held && patient.elapsed().as_secs() < 2 {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        held = file.try_lock().is_err();
+    }
+    if held {
         eprintln!("xtask: waiting for another run that holds `{}`", path.display());
         file.lock().with_context(|| format!("cannot lock `{}`", path.display()))?;
     }

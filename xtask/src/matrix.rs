@@ -1,0 +1,320 @@
+//! `cargo xtask vm-matrix`: the rows of the test matrix, on each line of kernels.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::kernels::{self, Gone, Kernel};
+use crate::modules;
+use crate::qemu::Sinks;
+use crate::rows::{ROWS, Row};
+use crate::vm::{Boot, SetupArgs};
+use crate::workspace;
+
+const DRIVER: &[u8] = include_bytes!("guest/rows.sh");
+/// The devices of the matrix's guests, where the kernel has them.
+const DEVICES: &[&str] = &["virtio-gpu", "bochs", "udmabuf"];
+/// Fewer lines than this are not enough when all were asked for.
+pub const LINES_WANTED: usize = 3;
+/// A boot may take this long without its rows.
+const BOOT_SECONDS: u64 = 90;
+
+/// What is asked of the matrix.
+#[derive(Debug, Clone, Args)]
+pub struct MatrixArgs {
+    /// The kernel, as for `vm`; without it, all lines.
+    #[arg(long = "kernel", value_name = "LINE")]
+    pub kernels: Vec<String>,
+    /// Only the rows whose name holds this.
+    #[arg(long, value_name = "NAME")]
+    pub filter: Vec<String>,
+    /// How many guests run at a time.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub jobs: usize,
+    /// A gemscope to take instead of building one (it must be linked statically).
+    #[arg(long, value_name = "PATH")]
+    pub gemscope: Option<PathBuf>,
+    /// A gemclient to take instead of building one (it must be linked statically).
+    #[arg(long, value_name = "PATH")]
+    pub gemclient: Option<PathBuf>,
+    /// List the rows and do nothing.
+    #[arg(long)]
+    pub list: bool,
+}
+
+impl MatrixArgs {
+    /// All rows on all lines.
+    pub fn all() -> Self {
+        Self {
+            kernels: Vec::new(),
+            filter: Vec::new(),
+            jobs: 2,
+            gemscope: None,
+            gemclient: None,
+            list: false,
+        }
+    }
+}
+
+/// How the rows came out.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    /// Those that were as expected.
+    pub passed: usize,
+    /// Those that were not, or did not run though they should have.
+    pub failed: usize,
+    /// Those of lines that are not on the mirror.
+    pub skipped: usize,
+}
+
+/// What became of one line.
+struct LineResult {
+    tally: Tally,
+    ran: bool,
+    text: String,
+}
+
+/// Runs the matrix as a command of its own.
+///
+/// # Errors
+/// When it cannot be run at all.
+pub fn run(args: &MatrixArgs) -> Result<u8> {
+    if args.list {
+        for row in chosen(&args.filter) {
+            println!("{:<24} {}", row.name, row.command);
+        }
+        return Ok(0);
+    }
+    let tally = matrix(args)?;
+    println!("{}", crate::summary::totals(tally.passed, tally.failed, tally.skipped));
+    Ok(u8::from(tally.failed > 0))
+}
+
+fn chosen(filter: &[String]) -> Vec<&'static Row> {
+    ROWS.iter()
+        .filter(|row| filter.is_empty() || filter.iter().any(|part| row.name.contains(part.as_str())))
+        .collect()
+}
+
+/// Runs the matrix and prints what became of each line.
+///
+/// # Errors
+/// When it cannot be run at all.
+pub fn matrix(args: &MatrixArgs) -> Result<Tally> {
+    let all = ["all".to_owned()];
+    let names = kernels::expand(if args.kernels.is_empty() { &all } else { &args.kernels })?;
+    let rows = chosen(&args.filter);
+    anyhow::ensure!(
+        !rows.is_empty(),
+        "no row's name holds `{}`: `--list` shows them",
+        args.filter.join("` or `")
+    );
+    let setup = SetupArgs {
+        gemscope: args.gemscope.clone(),
+        gemclient: args.gemclient.clone(),
+        ..SetupArgs::plain()
+    };
+    let programs = setup.programs()?;
+
+    let next = AtomicUsize::new(0);
+    let results: Mutex<Vec<(usize, LineResult)>> = Mutex::new(Vec::new());
+    let work = || {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(name) = names.get(number) else { return };
+            let result = one_line(name, &rows, &setup, &programs).unwrap_or_else(|error| LineResult {
+                tally: Tally { failed: 1, ..Tally::default() },
+                ran: false,
+                text: format!("{name}: {error:#}\n"),
+            });
+            eprint!("{}", result.text);
+            results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((number, result));
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..args.jobs.clamp(1, names.len().max(1)) {
+            scope.spawn(work);
+        }
+    });
+    let results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut tally = Tally::default();
+    for (_, LineResult { tally: Tally { passed, failed, skipped }, .. }) in &results {
+        tally.passed += passed;
+        tally.failed += failed;
+        tally.skipped += skipped;
+    }
+    let ran = results.iter().filter(|(_, result)| result.ran).count();
+    if args.kernels.is_empty() && ran < LINES_WANTED {
+        eprintln!("xtask: only {ran} lines of kernels ran, and at least {LINES_WANTED} must");
+        tally.failed += 1;
+    }
+    Ok(tally)
+}
+
+/// Boots one line and judges its rows.
+fn one_line(
+    name: &str,
+    rows: &[&Row],
+    setup: &SetupArgs,
+    programs: &[(String, PathBuf)],
+) -> Result<LineResult> {
+    let kernel = match kernels::get(name) {
+        Ok(kernel) => kernel,
+        Err(error) if error.is::<Gone>() => {
+            let tally = Tally { skipped: rows.len(), ..Tally::default() };
+            return Ok(LineResult { tally, ran: false, text: format!("{name}: SKIPPED: {error:#}\n") });
+        }
+        Err(error) => return Err(error),
+    };
+    let rows: Vec<&Row> = rows.iter().copied().filter(|row| row.lines.hold(&kernel.line)).collect();
+    if rows.is_empty() {
+        let text = format!("{name}: none of the rows asked for is for this line\n");
+        return Ok(LineResult { tally: Tally::default(), ran: true, text });
+    }
+    let out = workspace::target().join("vm-matrix").join(name);
+    if out.exists() {
+        fs::remove_dir_all(&out).with_context(|| format!("cannot clear `{}`", out.display()))?;
+    }
+    let begin = Instant::now();
+    let mut progress = Vec::new();
+    let boot = Boot {
+        kernel: &kernel,
+        setup: &for_rows(&kernel, &rows, setup)?,
+        programs,
+        files: files(&rows),
+        command: Some("sh /rows/run".to_owned()),
+        out: Some(out.clone()),
+    };
+    let outcome = boot.run(Sinks { out: &mut progress, err: &mut std::io::sink() });
+    let progress = String::from_utf8_lossy(&progress);
+    let mut text = String::new();
+    let mut tally = Tally::default();
+    for row in &rows {
+        match judge(row, &out.join(row.name)) {
+            Ok(()) => tally.passed += 1,
+            Err(why) => {
+                tally.failed += 1;
+                let _ = writeln!(text, "{name}: {}: FAILED: {why}\n    command: {}", row.name, row.command);
+            }
+        }
+    }
+    match outcome {
+        Ok(outcome) => {
+            for complaint in outcome.map(|outcome| outcome.complaints).unwrap_or_default() {
+                let _ = writeln!(text, "{name}: the kernel complained: {complaint}");
+            }
+        }
+        Err(error) => {
+            tally.failed += usize::from(tally.failed == 0);
+            let at = progress.lines().next_back().unwrap_or("nothing");
+            let _ = writeln!(text, "{name}: {error:#}\n    its rows had come to: {at}");
+        }
+    }
+    let took = begin.elapsed().as_secs_f32();
+    let Tally { passed, failed, .. } = tally;
+    let _ = writeln!(text, "{name}: `{}`: {passed} passed, {failed} failed ({took:.0} s)", kernel.version);
+    Ok(LineResult { tally, ran: true, text })
+}
+
+/// The set-up for a line: its devices, and time for all rows.
+fn for_rows(kernel: &Kernel, rows: &[&Row], setup: &SetupArgs) -> Result<SetupArgs> {
+    let mut setup = setup.clone();
+    setup.devices = devices(kernel)?;
+    setup.timeout = BOOT_SECONDS + rows.iter().map(|row| u64::from(row.seconds)).sum::<u64>();
+    Ok(setup)
+}
+
+/// The devices of the matrix's guests that a kernel has.
+///
+/// # Errors
+/// When the kernel's modules cannot be looked through.
+pub fn devices(kernel: &Kernel) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for name in DEVICES {
+        if modules::supports(kernel, modules::device(name)?)? {
+            names.push((*name).to_owned());
+        }
+    }
+    Ok(names)
+}
+
+/// The files that the driver in the guest reads.
+fn files(rows: &[&Row]) -> Vec<(String, u32, Vec<u8>)> {
+    let mut files = vec![("rows/run".to_owned(), 0o755, DRIVER.to_vec())];
+    let mut order = String::new();
+    for row in rows {
+        let dir = format!("rows/{}", row.name);
+        files.push((format!("{dir}/command"), 0o644, format!("{}\n", row.command).into_bytes()));
+        files.push((format!("{dir}/seconds"), 0o644, format!("{}\n", row.seconds).into_bytes()));
+        order.push_str(row.name);
+        order.push('\n');
+    }
+    files.push(("rows/order".to_owned(), 0o644, order.into_bytes()));
+    files
+}
+
+/// Compares what a row left with what is expected of it.
+fn judge(row: &Row, dir: &Path) -> Result<(), String> {
+    let read =
+        |name: &str| fs::read(dir.join(name)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let Some(code) = read("code").ok().and_then(|text| text.trim().parse::<i32>().ok()) else {
+        return Err("it did not come to its end".to_owned());
+    };
+    let (stdout, stderr) = (read("stdout").unwrap_or_default(), read("stderr").unwrap_or_default());
+    let mut wrong: Vec<String> = Vec::new();
+    if code != row.code {
+        let late = if code == 143 { " (it was stopped after its time)" } else { "" };
+        wrong.push(format!("exit code {code}{late}, not {}", row.code));
+    }
+    wrong.extend(row.expect.iter().filter_map(|expect| expect.complaint(&stdout, &stderr)));
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let mut text = wrong.join("; ");
+    for (name, said) in [("stdout", &stdout), ("stderr", &stderr)] {
+        if !said.trim().is_empty() {
+            let _ =
+                write!(text, "\n    {name}: {}", last(said, 1500).trim_end().replace('\n', "\n            "));
+        }
+    }
+    let _ = write!(text, "\n    kept in: {}", dir.display());
+    Err(text)
+}
+
+/// The end of a text, at most so many bytes of it.
+fn last(text: &str, most: usize) -> &str {
+    let from = text.len().saturating_sub(most);
+    let from = (from..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    text.get(from..).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_judged_by_what_it_left() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let row = ROWS.iter().find(|row| row.name == "client-list").expect("a row");
+        assert_eq!(judge(row, dir.path()), Err("it did not come to its end".to_owned()));
+        fs::write(dir.path().join("code"), "0\n").expect("written");
+        fs::write(dir.path().join("stdout"), "forget-gem-close\nsix-step\n").expect("written");
+        assert_eq!(judge(row, dir.path()), Ok(()));
+        fs::write(dir.path().join("code"), "143\n").expect("written");
+        let why = judge(row, dir.path()).expect_err("a wrong code");
+        assert!(why.starts_with("exit code 143 (it was stopped after its time), not 0"), "{why}");
+    }
+
+    #[test]
+    fn the_end_of_a_text_is_cut_between_characters() {
+        assert_eq!(last("abc", 5), "abc");
+        assert_eq!(last("äbc", 3), "bc");
+    }
+}
