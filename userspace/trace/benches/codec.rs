@@ -52,6 +52,9 @@ fn sizes() {
         ("64 threads, 6,400 live buffers", Shape { threads: 64, live: 100, ..Shape::default() }),
     ];
     println!("bytes a record (goal 12):            pseudonyms  raw addresses");
+    let short: Vec<Record> = Workload::default().take(2000).collect();
+    let size = |raw| written(&short, raw).len() as f64 / short.len() as f64;
+    println!("  {:34} {:10.2} {:14.2}", "a trace of 2,000 records in all", size(false), size(true));
     for (name, shape) in shapes {
         // Past the build-up of the live set.
         let skip = if shape.live > 1000 { shape.live * shape.threads * 27 } else { 0 };

@@ -21,6 +21,7 @@ type Item = Result<(Batch, Vec<Record>), TraceError>;
 pub struct PrefetchReader {
     header: TraceHeader,
     definitions: Definitions,
+    definitions_lost: u64,
     len: u64,
     end: End,
     batches: Option<Receiver<Item>>,
@@ -37,12 +38,22 @@ impl PrefetchReader {
         let (send, batches) = sync_channel(AHEAD);
         let (spare, spares) = channel();
         let (header, definitions) = (reader.header().clone(), reader.definitions().clone());
+        let definitions_lost = reader.definitions_lost();
         let (len, end) = (reader.len(), reader.end());
         let thread = std::thread::Builder::new()
             .name("trace-reader".to_owned())
             .spawn(move || read_ahead(reader, &send, &spares))
             .map_err(|e| TraceError::Thread(e.to_string()))?;
-        Ok(Self { header, definitions, len, end, batches: Some(batches), spare, thread: Some(thread) })
+        Ok(Self {
+            header,
+            definitions,
+            definitions_lost,
+            len,
+            end,
+            batches: Some(batches),
+            spare,
+            thread: Some(thread),
+        })
     }
 
     /// As [`Reader::header`].
@@ -55,6 +66,12 @@ impl PrefetchReader {
     #[must_use]
     pub const fn definitions(&self) -> &Definitions {
         &self.definitions
+    }
+
+    /// As [`Reader::definitions_lost`].
+    #[must_use]
+    pub const fn definitions_lost(&self) -> u64 {
+        self.definitions_lost
     }
 
     /// As [`Reader::len`].

@@ -102,7 +102,7 @@ struct Thread {
     free_handles: [Vec<u32>; 2],
     next_handle: [u32; 2],
     live: Vec<Shared>,
-    todo: VecDeque<Record>,
+    queue: VecDeque<Record>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -136,7 +136,7 @@ impl Workload {
                 free_handles: [Vec::new(), Vec::new()],
                 next_handle: [1, 1],
                 live: Vec::new(),
-                todo: VecDeque::new(),
+                queue: VecDeque::new(),
             })
             .collect();
         Self { threads, heap: Heap { ino: 900, ..Heap::default() }, random, shape }
@@ -148,13 +148,13 @@ impl Iterator for Workload {
 
     fn next(&mut self) -> Option<Record> {
         for thread in &mut self.threads {
-            if thread.todo.is_empty() {
+            if thread.queue.is_empty() {
                 thread.round(&mut self.heap, &mut self.random, self.shape.live);
             }
         }
         let earliest =
-            self.threads.iter_mut().min_by_key(|t| t.todo.front().map_or(u64::MAX, |r| r.header.ts_ns))?;
-        earliest.todo.pop_front()
+            self.threads.iter_mut().min_by_key(|t| t.queue.front().map_or(u64::MAX, |r| r.header.ts_ns))?;
+        earliest.queue.pop_front()
     }
 }
 
@@ -182,7 +182,7 @@ impl Thread {
             header.kstack = (probe as i32 * 7919 + (random.below(3) / 2) as i32 * 4093) & 0x3fff;
             header.ustack = (probe as i32 * 5741 + random.below(4) as i32 * 2311) & 0x3fff;
         }
-        self.todo.push_back(record);
+        self.queue.push_back(record);
     }
 
     fn handle(&mut self, side: usize) -> u32 {

@@ -87,7 +87,7 @@ fn many_threads_templates_and_values_come_back() {
     let mut seed = 1u64;
     let mut random = || {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        seed >> 11 | seed << 53
+        seed.rotate_right(11)
     };
     let records: Vec<Record> = (0..65_536)
         .map(|i| {
