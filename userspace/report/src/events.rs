@@ -7,8 +7,8 @@
 use std::fmt::Write as _;
 
 use gemscope_common::{
-    Attachment, Buf, BufExport, BufIoctl, ChangeHandle, DrmFile, Flags, Framebuffer, Gem, Layout, Mapping, Missed,
-    Phase, Prime, Process, ProbeId, Record, Scope, SeenFd, Settle, err_ptr, kernel_str,
+    Attachment, Buf, BufExport, BufIoctl, ChangeHandle, DrmFile, Flags, Framebuffer, Gem, Layout, Mapping,
+    Missed, Phase, Prime, ProbeId, Process, Record, Scope, SeenFd, Settle, err_ptr, kernel_str,
 };
 use gemscope_engine::{Engine, Entity};
 
@@ -99,7 +99,9 @@ pub fn line(seq: u64, record: &Record, names: &Names, comm: &str, start_ns: u64)
     let _ = write!(s, "{seq:>7} {seconds:>11.6} {comm}/{}:{} {mark} {name}", h.tgid, h.tid);
     fields(&mut s, record, names);
     if record.phase() == Some(Phase::Return) {
-        match err_ptr(h.ret as u64).or_else(|| (record.ret_i32() < 0 && h.ret >> 32 == 0).then(|| record.ret_i32())) {
+        match err_ptr(h.ret as u64)
+            .or_else(|| (record.ret_i32() < 0 && h.ret >> 32 == 0).then(|| record.ret_i32()))
+        {
             Some(errno) => s.push_str(&format!(" = {errno}")),
             None if h.ret as u64 >= 1 << 63 => s.push_str(" = ptr"),
             None => s.push_str(&format!(" = {}", h.ret)),

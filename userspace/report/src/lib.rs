@@ -1,1 +1,21 @@
-//! See ARCHITECTURE.md.
+//! Findings as text and as JSON lines.
+//!
+//! Pure: takes what the engine said, what the trace or the kernel said about itself and what is known of names, and
+//! writes to a [`std::fmt::Write`]. The order of everything written is that of the findings and of tables, never that
+//! of hashing, so that the same trace gives the same report everywhere.
+//!
+//! What it is not for: deciding (the engine's verdict is told, not made, here), reading files, choosing exit codes.
+
+pub mod context;
+mod directory;
+pub mod escape;
+pub mod events;
+pub mod json;
+mod judgement;
+mod names;
+pub mod text;
+
+pub use context::{Context, MissingProbe};
+pub use directory::{Directory, FileFacts};
+pub use judgement::Judgement;
+pub use names::{Names, number, plural, size};

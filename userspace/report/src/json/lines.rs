@@ -1,0 +1,327 @@
+//! What the lines are made of. The doc comments here are the schema's descriptions.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// One line of the report.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Line {
+    /// The first line: whose rules, what was watched, what was not.
+    Header(Header),
+    /// A rule was broken, with the evidence.
+    Finding(Box<Finding>),
+    /// Something that is told but not judged.
+    Note(Note),
+    /// The last line: the answer.
+    Summary(Summary),
+}
+
+/// Whose rules, what was watched, what was not.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Header {
+    /// version of these lines; fields are added without changing it
+    pub schema: u32,
+    /// version of gemscope that observed; empty when not known
+    pub gemscope: String,
+    /// the observed kernel
+    pub kernel: Kernel,
+    /// what was observed and what was not
+    pub probes: Probes,
+    /// rules that cannot be judged, one sentence each
+    pub blinded: Vec<String>,
+    /// filters that were active in the kernel: they blind
+    pub filters: Vec<String>,
+    /// the command traced; empty when there was none
+    pub command: Vec<String>,
+    /// what became of the command, in words; empty when not known
+    pub command_status: String,
+    /// root of the process tree that the verdict is about; 0 is everything
+    pub scope_root_pid: u32,
+    /// what was made of things open at exit: `strict`, `growth`, `ignore`
+    pub at_exit: String,
+    /// the trace that was read or written; empty when there is none
+    pub trace: String,
+    /// parts of the trace that could not be read, one sentence each
+    pub damage: Vec<String>,
+    /// anything else worth saying, one sentence each
+    pub notes: Vec<String>,
+}
+
+/// The observed kernel and its rules.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Kernel {
+    /// `uname -r`; empty when not known
+    pub release: String,
+    /// `uname -m`
+    pub machine: String,
+    /// distribution
+    pub distro: String,
+    /// the rule profile that was judged by
+    pub profile: String,
+    /// the profile of the recording, when another one was asked for
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recorded_profile: Option<String>,
+    /// features that backports carry
+    pub features: Vec<String>,
+}
+
+/// What was observed and what was not.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Probes {
+    /// how many observed
+    pub attached: usize,
+    /// wanted and not available
+    pub missing: Vec<Missing>,
+    /// not asked for
+    pub off: Vec<String>,
+}
+
+/// A probe that was wanted and not available.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Missing {
+    /// stable name
+    pub probe: String,
+    /// why
+    pub reason: String,
+    /// what cannot be seen without it
+    pub blind: String,
+}
+
+/// A rule was broken, with the evidence.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Finding {
+    /// running number, from 1
+    pub number: u32,
+    /// the rule's stable name
+    pub rule: String,
+    /// `leak`, `violation`, `misuse`
+    pub class: String,
+    /// what was found, in one line
+    pub title: String,
+    /// false: loss could have changed it, and the verdict does not rest on it
+    pub certain: bool,
+    /// the kernel's own fields show it: no loss can make it wrong
+    pub proven: bool,
+    /// what it is about; for a group the first one
+    pub entity: Entity,
+    /// how many entities of the same stack it speaks for
+    pub count: u64,
+    /// their bytes together
+    pub bytes: u64,
+    /// the event that broke the rule, or the last chance to keep it
+    pub event: Event,
+    /// the earlier event that it conflicts with; for leaks the acquisition
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<Event>,
+    /// who still holds the entity, at the moment of the finding
+    pub holders: Vec<Holder>,
+    /// the entity's story so far, oldest first, without stacks
+    pub life: Vec<Event>,
+    /// what to do
+    pub advice: String,
+}
+
+/// Something with an identity.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Entity {
+    /// `file`, `object`, `handle`, `dma-buf`
+    pub kind: String,
+    /// in words
+    pub text: String,
+    /// number of the DRM file, by order of first sight
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<u32>,
+    /// the kernel's id of the DRM client, where it has one
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<u64>,
+    /// driver of the DRM file
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    /// minor index of the DRM file's node
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minor: Option<u32>,
+    /// the handle
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handle: Option<u32>,
+    /// how many times the handle's number was given out before
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incarnation: Option<u32>,
+    /// number of the object, by order of first sight
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<u32>,
+    /// number of the dma-buf, by order of first sight
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dma_buf: Option<u32>,
+    /// inode number of the dma-buf
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inode: Option<u64>,
+    /// bytes; 0 when not known
+    pub bytes: u64,
+}
+
+/// Something that happened.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Event {
+    /// what, in words
+    pub what: String,
+    /// when and by whom
+    #[serde(flatten)]
+    pub at: Stamp,
+}
+
+/// When and by whom.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Stamp {
+    /// position of the record in the stream, from 1; 0 is before the recording
+    pub seq: u64,
+    /// nanoseconds since the start of the recording
+    pub time_ns: u64,
+    /// process id
+    pub pid: u32,
+    /// thread id
+    pub tid: u32,
+    /// name of the process; empty when not known
+    pub process: String,
+    /// kernel frames, innermost first
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schemars(default))]
+    pub kernel_stack: Vec<Frame>,
+    /// user frames, innermost first
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schemars(default))]
+    pub user_stack: Vec<Frame>,
+}
+
+/// One frame of a stack. What is not known is left out.
+#[derive(Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Frame {
+    /// function
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    /// bytes from the function's start, or from the module's when there is no function
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
+    /// kernel module or path of the binary
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
+    /// source file
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// source line
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// functions inlined here, innermost first
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schemars(default))]
+    pub inlined: Vec<String>,
+    /// the address, where it may be told
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<u64>,
+}
+
+/// One reference that keeps an entity alive.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Holder {
+    /// `handle`, `link`, `cache`, `importer`, `exported`, `fd`, `mapping`, `framebuffer`, `attachment`
+    pub kind: String,
+    /// in words
+    pub text: String,
+    /// the entity that holds or is held through it
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entity: Option<Entity>,
+    /// process that has the fd or mapping
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holder_pid: Option<u32>,
+    /// the fd
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fd: Option<i32>,
+    /// the event that took it
+    pub taken: Stamp,
+}
+
+/// Something that is told but not judged.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Note {
+    /// stable name
+    pub kind: String,
+    /// how many
+    pub count: u64,
+    /// in words
+    pub text: String,
+}
+
+/// The answer.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Summary {
+    /// `clean`, `findings`, `undecided`
+    pub verdict: String,
+    /// findings that are certain
+    pub certain: usize,
+    /// findings that are not
+    pub uncertain: usize,
+    /// entities per rule, certain and uncertain together
+    pub by_rule: BTreeMap<String, u64>,
+    /// what could have been missed
+    pub doubts: Vec<Doubt>,
+    /// records taken in
+    pub records: u64,
+    /// records lost on the way
+    pub lost: u64,
+    /// records of a newer gemscope that were skipped
+    pub skipped: u64,
+    /// entities older than the recording
+    pub pre_existing: u64,
+    /// what is alive at the end
+    pub live: Live,
+}
+
+/// What is alive at the end of the records.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Live {
+    /// DRM files
+    pub files: usize,
+    /// handles
+    pub handles: usize,
+    /// GEM objects
+    pub objects: usize,
+    /// dma-bufs
+    pub dma_bufs: usize,
+    /// attachments
+    pub attachments: usize,
+    /// framebuffers
+    pub framebuffers: usize,
+}
+
+/// Why something could have been missed.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Doubt {
+    /// `lost`, `missed`, `gap`, `still-running`, `unreadable`, `blind`, `open-calls`
+    pub kind: String,
+    /// how many, where it counts
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    /// the probe, where it is about one
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe: Option<String>,
+    /// in words
+    pub text: String,
+    /// what to do
+    pub advice: String,
+}

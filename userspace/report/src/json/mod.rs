@@ -1,0 +1,46 @@
+//! The report that programs read: JSON lines, one object a line, each with a `type`.
+//!
+//! First a `header`, then every `finding` and `note`, last the `summary`. The schema of a line is committed as
+//! `schema/gemscope.schema.json`; fields are only ever added. Names from outside are lossy UTF-8, and characters that
+//! could steer a terminal are written as `\u` escapes, so that a line may be looked at and still means the same.
+
+mod build;
+mod lines;
+mod safe;
+
+use std::io;
+
+pub use lines::Line;
+pub use safe::write_line;
+
+use crate::names::Names;
+use crate::text::note_lines;
+
+/// Writes the whole report, a JSON object per line.
+///
+/// # Errors
+/// Those of `out`.
+pub fn report(out: &mut dyn io::Write, names: &Names<'_>) -> io::Result<()> {
+    write_line(out, &Line::Header(build::header(names.context)))?;
+    for finding in &names.judgement.findings {
+        write_line(out, &Line::Finding(Box::new(build::finding(names, finding))))?;
+    }
+    for (kind, count, text) in note_lines(&names.judgement.notes) {
+        write_line(out, &Line::Note(lines::Note { kind: kind.to_owned(), count, text }))?;
+    }
+    write_line(out, &Line::Summary(build::summary(names)))
+}
+
+#[cfg(test)]
+mod tests {
+    use snapbox::{Data, assert_data_eq, file};
+
+    #[test]
+    fn the_committed_schema_is_that_of_the_types() {
+        let schema = schemars::schema_for!(super::Line);
+        let mut text = serde_json::to_string_pretty(&schema).unwrap();
+        text.push('\n');
+        let committed: Data = file!["../../schema/gemscope.schema.json"];
+        assert_data_eq!(Data::text(text), committed.raw());
+    }
+}
