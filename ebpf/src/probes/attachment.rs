@@ -1,0 +1,109 @@
+//! Attachments of devices and their mappings.
+
+use aya_ebpf::macros::{kprobe, kretprobe};
+use aya_ebpf::programs::{ProbeContext, RetProbeContext};
+use gemscope_common::{Attachment, ProbeId};
+
+use super::{arg, arg32};
+use crate::flow::{Nesting, enter, keep, leave, point};
+use crate::globals::{OFF_ATTACH_DEV, OFF_ATTACH_DMABUF, OFF_ATTACH_IMPORTER_OPS, stacks};
+use crate::read::{Reader, ok_pointer};
+use crate::snapshot;
+
+/// An attachment that exists.
+#[inline(always)]
+fn attachment(r: &mut Reader, attach: u64) -> Attachment {
+    let dma_buf = r.pointer(attach, &OFF_ATTACH_DMABUF);
+    Attachment {
+        dma_buf,
+        ino: snapshot::buf_ino(r, dma_buf),
+        attach,
+        device: r.pointer(attach, &OFF_ATTACH_DEV),
+        sgt: 0,
+        importer_ops: r.pointer(attach, &OFF_ATTACH_IMPORTER_OPS),
+        direction: 0,
+        reservation: snapshot::reservation(r, dma_buf),
+        attached_to: dma_buf,
+    }
+}
+
+/// `struct dma_buf_attachment *dma_buf_dynamic_attach(struct dma_buf *, struct device *,
+/// const struct dma_buf_attach_ops *, void *)`
+#[kprobe]
+pub fn attach_e(ctx: ProbeContext) -> u32 {
+    let mut r = Reader::new();
+    let dma_buf = arg(&ctx, 0);
+    let payload = Attachment {
+        dma_buf,
+        ino: snapshot::buf_ino(&mut r, dma_buf),
+        device: arg(&ctx, 1),
+        importer_ops: arg(&ctx, 2),
+        reservation: snapshot::reservation(&mut r, dma_buf),
+        ..Attachment::default()
+    };
+    keep(&ctx, ProbeId::Attach, Nesting::Once, &r, &payload, 0);
+    0
+}
+
+/// See [`attach_e`].
+#[kretprobe]
+pub fn attach_r(ctx: RetProbeContext) -> u32 {
+    leave(&ctx, ProbeId::Attach, Nesting::Once, stacks::BOTH, |_, payload: &mut Attachment, _, ret| {
+        payload.attach = ok_pointer(ret);
+        if payload.attach != 0 {
+            payload.attached_to = payload.dma_buf;
+        }
+    });
+    0
+}
+
+/// `void dma_buf_detach(struct dma_buf *, struct dma_buf_attachment *)`
+#[kprobe]
+pub fn detach_e(ctx: ProbeContext) -> u32 {
+    let mut r = Reader::new();
+    let dma_buf = arg(&ctx, 0);
+    let attach = arg(&ctx, 1);
+    let payload = Attachment {
+        dma_buf,
+        ino: snapshot::buf_ino(&mut r, dma_buf),
+        attach,
+        device: r.pointer(attach, &OFF_ATTACH_DEV),
+        sgt: 0,
+        importer_ops: r.pointer(attach, &OFF_ATTACH_IMPORTER_OPS),
+        direction: 0,
+        reservation: snapshot::reservation(&mut r, dma_buf),
+        attached_to: r.pointer(attach, &OFF_ATTACH_DMABUF),
+    };
+    point(&ctx, ProbeId::Detach, 0, &r, &payload);
+    0
+}
+
+/// `struct sg_table *dma_buf_map_attachment(struct dma_buf_attachment *, enum dma_data_direction)`
+#[kprobe]
+pub fn map_e(ctx: ProbeContext) -> u32 {
+    let mut r = Reader::new();
+    let mut payload = attachment(&mut r, arg(&ctx, 0));
+    payload.direction = arg32(&ctx, 1);
+    enter(&ctx, ProbeId::Map, Nesting::Once, 0, &r, &payload, 0);
+    0
+}
+
+/// See [`map_e`].
+#[kretprobe]
+pub fn map_r(ctx: RetProbeContext) -> u32 {
+    leave(&ctx, ProbeId::Map, Nesting::Once, 0, |_, payload: &mut Attachment, _, ret| {
+        payload.sgt = ok_pointer(ret);
+    });
+    0
+}
+
+/// `void dma_buf_unmap_attachment(struct dma_buf_attachment *, struct sg_table *, enum dma_data_direction)`
+#[kprobe]
+pub fn unmap_e(ctx: ProbeContext) -> u32 {
+    let mut r = Reader::new();
+    let mut payload = attachment(&mut r, arg(&ctx, 0));
+    payload.sgt = arg(&ctx, 1);
+    payload.direction = arg32(&ctx, 2);
+    point(&ctx, ProbeId::Unmap, 0, &r, &payload);
+    0
+}
