@@ -4,7 +4,8 @@
 //! `lines` name; all rows of a line share one boot, in the order of the table. To add one, add it to [`ROWS`]; `cargo xtask vm-matrix
 //! --kernel 6.1 --filter NAME` runs it alone. What a row leaves in its folder is brought back, and stays in the build folder when it fails.
 
-use crate::expect::Expect::{self, Says};
+use crate::expect::Expect::{self, Complains, Line, Lines as Count, Says, Silent};
+use crate::expect::Is::{AtLeast, Bool, Counts, Number, Text};
 
 /// Which lines of kernels a row is for.
 #[derive(Debug, Clone, Copy)]
@@ -59,11 +60,54 @@ impl Row {
         self
     }
 
+    const fn seconds(mut self, seconds: u32) -> Self {
+        self.seconds = seconds;
+        self
+    }
+
     const fn lines(mut self, lines: Lines) -> Self {
         self.lines = lines;
         self
     }
 }
+
+/// The report's last line of a run that was clean and complete.
+const CLEAN: &[Expect] = &[
+    Line(&[("/type", Text("summary")), ("/verdict", Text("clean")), ("/lost", Number(0))]),
+    Count(0, &[("/type", Text("finding"))]),
+];
+
+/// A row whose verdict must be clean.
+const fn clean(name: &'static str, command: &'static str) -> Row {
+    row(name, command, CLEAN)
+}
+
+/// A row that must find exactly these rules broken, so many times each, and nothing else.
+macro_rules! found {
+    ($name:literal, $command:literal, $($rule:literal: $count:literal),+) => {
+        row(
+            $name,
+            $command,
+            &[
+                Line(&[("/type", Text("summary")), ("/verdict", Text("findings")), ("/by_rule", Counts(&[$(($rule, $count)),+]))]),
+                $(Line(&[("/type", Text("finding")), ("/rule", Text($rule)), ("/certain", Bool(true))])),+
+            ],
+        )
+        .code(1)
+    };
+}
+
+/// A verdict that must be undecided, whatever else is said: nothing certain is found.
+const UNDECIDED: &[Expect] = &[
+    Line(&[("/type", Text("summary")), ("/verdict", Text("undecided"))]),
+    Count(0, &[("/type", Text("finding")), ("/certain", Bool(true))]),
+];
+
+/// The same because records were lost, with their number.
+const LOST: &[Expect] = &[
+    Line(&[("/type", Text("summary")), ("/verdict", Text("undecided")), ("/lost", AtLeast(1))]),
+    Count(0, &[("/type", Text("finding")), ("/certain", Bool(true))]),
+];
 
 /// The matrix.
 pub const ROWS: &[Row] = &[
@@ -75,6 +119,100 @@ pub const ROWS: &[Row] = &[
     row("client-foreign", "gemclient s11 && gemclient s12", &[]).lines(Lines::But(OLD)),
     row("client-foreign-old", "gemclient s11", &[]).code(77).lines(Lines::Only(OLD)),
     row("client-killed", "gemclient killed-midway", &[]).code(137),
+    // What this kernel offers.
+    row("doctor", "gemscope doctor", &[]),
+    row("probes", "gemscope probes", &[]),
+    // Correct histories, recorded and judged from the trace.
+    clean("s1", "replayed gemclient s1"),
+    clean("s2", "replayed gemclient s2"),
+    clean("s3", "replayed gemclient s3"),
+    clean("s4", "replayed gemclient s4 --clean"),
+    clean("s5", "replayed gemclient s5"),
+    clean("s6", "replayed gemclient s6"),
+    clean("s7", "replayed gemclient s7 --clean"),
+    clean("s8", "replayed gemclient s8"),
+    clean("s9", "replayed gemclient s9"),
+    clean("s10", "replayed gemclient s10"),
+    clean("s11", "replayed gemclient s11").lines(Lines::But(OLD)),
+    clean("s12", "replayed gemclient s12").lines(Lines::But(OLD)),
+    clean("s13", "replayed gemclient s13"),
+    clean("s20", "replayed gemclient s20"),
+    clean("s21", "replayed gemclient s21"),
+    clean("s22", "replayed gemclient s22"),
+    clean("s23", "replayed gemclient s23"),
+    clean("s24", "replayed gemclient s24 --clean"),
+    // Correct histories, judged live.
+    clean("check-true", "judged -- true"),
+    clean("six-step", "judged -- gemclient six-step"),
+    clean("six-step-reverse", "judged -- gemclient six-step-reverse"),
+    clean("six-step-bochs", "judged -- gemclient six-step --exporter bochs-drm"),
+    clean("killed-midway", "judged -- gemclient killed-midway"),
+    clean("killed-by-abort", "judged -- gemclient killed-by-abort"),
+    clean("exit-nonzero", "judged -- gemclient exit-nonzero"),
+    clean("fork-daemon", "judged -- gemclient fork-daemon"),
+    clean("fork-inherit-fd", "judged -- gemclient fork-inherit-fd"),
+    clean("fork-exec-tree-clean", "judged -- gemclient fork-exec-tree --clean"),
+    clean("scm-in-flight", "judged -- gemclient scm-in-flight"),
+    clean("exec-keeps-fd", "judged -- gemclient exec-keeps-fd"),
+    clean("mmap-holds", "judged -- gemclient mmap-holds"),
+    clean("fb-holds", "judged -- gemclient fb-holds"),
+    clean("dup-fds", "judged -- gemclient dup-fds"),
+    clean("idle-pool", "judged -- gemclient idle-pool --seconds 1"),
+    // Many threads and processes, at full speed.
+    clean("storm-threads", "judged --ring-size 64M -- gemclient storm-threads --threads 4 --rounds 10000").seconds(240),
+    clean("storm-procs", "judged --ring-size 64M -- gemclient storm-procs --rounds 10000").seconds(240),
+    clean("storm-flink", "judged --ring-size 64M -- gemclient storm-flink").seconds(240),
+    clean("storm-contended", "judged --ring-size 64M -- gemclient storm-contended").seconds(240),
+    // Mistakes, each by its name and nothing beside it.
+    found!("forget-gem-close", "judged -- gemclient forget-gem-close", "handle-leak": 1),
+    found!("forget-gem-close-nested", "judged -- gemclient forget-gem-close-nested", "handle-leak": 1),
+    found!("forget-prime-fd", "judged -- gemclient forget-prime-fd", "fd-leak": 1),
+    found!("close-twice", "judged -- gemclient close-twice", "double-close": 1),
+    found!("double-import", "judged -- gemclient double-import-single-fd", "double-close": 1),
+    found!("fork-exec-tree", "judged -- gemclient fork-exec-tree", "handle-leak": 1),
+    found!("scm-forget-fd", "judged -- gemclient scm-forget-fd", "fd-leak": 1),
+    found!("s7-open", "judged -- gemclient s7", "handle-leak": 1),
+    row("growth", "judged -- gemclient growth", &[Line(&[("/type", Text("finding")), ("/rule", Text("handle-leak"))])]).code(1),
+    clean("at-exit-ignore", "judged --at-exit ignore -- gemclient forget-gem-close"),
+    found!("replay-forget", "replayed gemclient forget-gem-close", "handle-leak": 1),
+    // The leak's stack leads to the function that made it.
+    row("stack-names-function", "judged -- gemclient forget-gem-close", &[Says("forget_gem_close")]).code(1),
+    // Loss is never silent and never a false finding.
+    row(
+        "loss",
+        "judged --ring-size 4K -- gemclient storm-threads --threads 4 --rounds 10000",
+        LOST,
+    )
+    .code(3)
+    .seconds(120),
+    row("still-running", "judged --timeout 2 -- gemclient keep-open --seconds 30", UNDECIDED).code(3),
+    row(
+        "torn-trace",
+        "replayed gemclient storm-flink >/dev/null; head -c 60000 trace.gemtrace >torn; gemscope replay --json torn",
+        UNDECIDED,
+    )
+    .code(3)
+    .seconds(120),
+    // Other ways to be run.
+    row("as-the-sudo-user", "SUDO_UID=1000 SUDO_GID=1000 gemscope check -- id -u", &[Says("1000")]),
+    row("not-root", "su user -c 'gemscope check -- true'", &[Complains("root")]).code(2),
+    row("no-such-command", "gemscope check -- /no/such/command", &[Complains("/no/such/command")]).code(2),
+    row("foreign-file", "gemscope replay /bin/busybox", &[Complains("/bin/busybox")]).code(2),
+    row(
+        "escapes-in-a-name",
+        "name=$(printf '\\033[31mred'); cp /usr/bin/gemclient \"/tmp/$name\"; \
+         gemscope check --color never --report report -- \"/tmp/$name\" forget-gem-close; code=$?; cat report; exit $code",
+        &[Silent("\u{1b}"), Says("handle-leak")],
+    )
+    .code(1),
+    row(
+        "killed-tracer",
+        "gemscope record -o trace.gemtrace & sleep 4; gemclient s2; sleep 1; kill -9 $!; sleep 2; \
+         echo \"kprobes left: $(wc -l </sys/kernel/debug/kprobes/list)\"; gemscope replay --json trace.gemtrace >replayed; \
+         head -c 6 replayed; [ $? -ne 2 ]",
+        &[Says("kprobes left: 0"), Says("{\"type")],
+    ),
+    row("trace-is-private", "gemscope record -o trace.gemtrace -- true; stat -c %a trace.gemtrace", &[Says("600")]),
 ];
 
 #[cfg(test)]

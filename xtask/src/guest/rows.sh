@@ -1,6 +1,20 @@
 #!/bin/sh
 # Runs the rows of a test matrix one after the other: /rows/NAME/command, for at most /rows/NAME/seconds.
 # What each prints, its exit code and the files it leaves are brought back from /out/NAME.
+# For the rows, judged OPTIONS -- CMD and replayed CMD end with the verdict, and print the report as JSON lines.
+cat >/usr/bin/judged <<'END'
+#!/bin/sh
+gemscope check --json --report report.jsonl "$@"
+code=$?
+cat report.jsonl
+exit "$code"
+END
+cat >/usr/bin/replayed <<'END'
+#!/bin/sh
+gemscope record -o trace.gemtrace -- "$@" >recorded 2>&1 || { cat recorded >&2; exit 2; }
+gemscope replay --json trace.gemtrace
+END
+chmod 755 /usr/bin/judged /usr/bin/replayed
 while read -r name; do
     mkdir -p "/out/$name"
     cd "/out/$name" || exit 2
