@@ -453,8 +453,6 @@ mod property {
     use proptest::sample::Index;
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(200))]
-
         #[test]
         fn random_bytes_are_survived(mut bytes in prop::collection::vec(any::<u8>(), 0..400), begin in 0usize..120) {
             // with as much of a real beginning as the case wants

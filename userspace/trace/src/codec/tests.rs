@@ -43,8 +43,6 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
     #[test]
     fn any_records_come_back(records in prop::collection::vec(record(), 0..400)) {
         roundtrip(&records);
