@@ -1,0 +1,268 @@
+//! Arguments as typed. What they mean together is resolved by the commands.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use gemscope_common::{ProbeId, Profile, scope};
+
+use crate::values;
+
+/// Exit codes, for the help of every command.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  clean: nothing was found and nothing could have been missed
+  1  findings
+  2  could not run: usage, permission, input or output
+  3  undecided: something could have been missed; the report says what";
+
+/// Watches GPU buffers from inside the kernel: who leaks them, who breaks the rules of sharing them, who still holds
+/// them.
+#[derive(Debug, Parser)]
+#[command(name = "gemscope", version, max_term_width = 100, after_help = EXIT_CODES, arg_required_else_help = true)]
+pub struct Cli {
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", display_order = 900)]
+    pub color: Color,
+    /// Tell what is being done; twice, also what the programs in the kernel say
+    #[arg(short, long, global = true, action = ArgAction::Count, display_order = 901)]
+    pub verbose: u8,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Replay a bundled trace of a real kernel: no root, no GPU
+    Demo(DemoArgs),
+    /// Run a command and assert that it leaks no buffer and breaks no rule
+    Check(CheckArgs),
+    /// Write what the kernel does into a trace
+    Record(RecordArgs),
+    /// Judge a trace, on any machine
+    Replay(ReplayArgs),
+    /// What a rule means; without one, all rules
+    Explain(ExplainArgs),
+    /// What this kernel offers and what is missing, rule by rule
+    Doctor(DoctorArgs),
+    /// Every probe: where it sits, what it serves, what is blind without it
+    Probes(ProbesArgs),
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+#[command(after_help = "It exits with 0: finding the leak is what it is for.")]
+pub struct DemoArgs {
+    /// Print JSON lines
+    #[arg(long)]
+    pub json: bool,
+    /// Print the bundled trace's records too
+    #[arg(long, conflicts_with = "json")]
+    pub events: bool,
+}
+
+/// What to make of things that are open when a program ends normally.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AtExit {
+    /// They are findings
+    Strict,
+    /// Only stacks whose count grew with use are findings
+    Growth,
+    /// They are left out
+    Ignore,
+}
+
+impl AtExit {
+    /// The value that records carry.
+    #[must_use]
+    pub const fn wire(self) -> u32 {
+        match self {
+            Self::Strict => scope::STRICT,
+            Self::Growth => scope::GROWTH,
+            Self::Ignore => scope::IGNORE,
+        }
+    }
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES, after_long_help = CHECK_HELP)]
+pub struct CheckArgs {
+    /// Judge this trace instead of running a command
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["command", "output", "timeout", "grace", "capture"])]
+    pub trace: Option<PathBuf>,
+    /// Write a trace too
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Write the report to this file instead of stderr
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// What to make of things open when the command's processes end normally [default: strict]
+    #[arg(long, value_enum, value_name = "MODE")]
+    pub at_exit: Option<AtExit>,
+    /// Wait this long for the kernel to finish what the command began, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 2000)]
+    pub grace: u64,
+    /// Stop the command after this many seconds; the verdict is undecided then
+    #[arg(long, value_name = "SECS", value_parser = values::seconds)]
+    pub timeout: Option<f64>,
+    /// Report as JSON lines
+    #[arg(long)]
+    pub json: bool,
+    /// How to observe
+    #[command(flatten)]
+    pub capture: CaptureArgs,
+    /// The command and its arguments
+    #[arg(last = true, value_name = "CMD", required_unless_present = "trace")]
+    pub command: Vec<OsString>,
+}
+
+const CHECK_HELP: &str = "\
+CMD keeps stdin, stdout and stderr. The report goes to stderr, or to the file of --report; with --json and without
+--report too, so that CMD's stdout stays CMD's own. With --trace there is no CMD and the report goes to stdout.
+Under sudo, CMD runs as the user who called sudo.
+
+Exit codes are about the verdict only; the report tells CMD's own status:
+  0  clean: nothing was found and nothing could have been missed
+  1  findings
+  2  could not run: usage, permission, CMD cannot be started
+  3  undecided: something could have been missed; the report says what";
+
+/// Arguments of `record`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Without CMD it records until Ctrl-C, or for --duration. A recording is not judged: that is\n\
+                        `gemscope replay FILE`."
+)]
+pub struct RecordArgs {
+    /// The trace to write
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Stop after this many seconds
+    #[arg(short, long, value_name = "SECS", value_parser = values::seconds)]
+    pub duration: Option<f64>,
+    /// Wait this long for the kernel to finish what the command began, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 2000)]
+    pub grace: u64,
+    /// Store kernel addresses as they are instead of stand-ins
+    #[arg(long)]
+    pub raw_addresses: bool,
+    /// How to observe
+    #[command(flatten)]
+    pub capture: CaptureArgs,
+    /// A command to run and record
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+}
+
+/// How to observe: filters in the kernel, probes, buffers.
+#[derive(Clone, Debug, Default, Args)]
+#[group(id = "capture", multiple = true)]
+pub struct CaptureArgs {
+    /// Only this process; may be given again. What filters leave out cannot be judged
+    #[arg(short, long, value_name = "PID", help_heading = "Filters")]
+    pub pid: Vec<u32>,
+    /// With --pid, also the processes that it starts
+    #[arg(long, requires = "pid", help_heading = "Filters")]
+    pub tree: bool,
+    /// Only threads of this name
+    #[arg(long, value_name = "NAME", value_parser = values::comm, help_heading = "Filters")]
+    pub comm: Option<String>,
+    /// Only processes of this cgroup: a path below /sys/fs/cgroup or an id
+    #[arg(long, value_name = "CGROUP", help_heading = "Filters")]
+    pub cgroup: Option<String>,
+    /// Only this device: a node as card0 or /dev/dri/renderD128, or a driver's name
+    #[arg(long, value_name = "DEVICE", help_heading = "Filters")]
+    pub device: Option<String>,
+    /// Size of the ring buffer, as 512K or 64M [default: 8M]
+    #[arg(long, value_name = "SIZE", value_parser = values::ring_size, help_heading = "Probes")]
+    pub ring_size: Option<usize>,
+    /// Attach this probe although it fires often; may be given again
+    #[arg(long, value_name = "PROBE", value_parser = values::probe, help_heading = "Probes")]
+    pub hot: Vec<ProbeId>,
+    /// Do not attach this probe; may be given again
+    #[arg(long, value_name = "PROBE", value_parser = values::probe, help_heading = "Probes")]
+    pub deny: Vec<ProbeId>,
+    /// Take no stacks
+    #[arg(long, help_heading = "Probes")]
+    pub no_stacks: bool,
+    /// Read the ring this slowly, to test what loss does
+    #[arg(long, value_name = "MS", hide = true)]
+    pub stall_reader: Option<u64>,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub struct ReplayArgs {
+    /// The trace
+    pub file: PathBuf,
+    /// Stop after the record with this number; what was pending then is not judged
+    #[arg(long, value_name = "SEQ")]
+    pub until: Option<u64>,
+    /// Judge by the rules of another kernel era
+    #[arg(long, value_name = "PROFILE", value_parser = values::profile)]
+    pub profile: Option<Profile>,
+    /// What to make of things open at a normal exit [default: as recorded]
+    #[arg(long, value_enum, value_name = "MODE")]
+    pub at_exit: Option<AtExit>,
+    /// Print every record as a line before the report
+    #[arg(long, conflicts_with = "json")]
+    pub events: bool,
+    /// Print JSON lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The rule's name
+    pub rule: Option<String>,
+    /// Print JSON lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes:\n  0  every rule can be judged\n  2  nothing can be traced: the list says what is \
+                        missing\n  3  something is missing: the verdicts it makes undecided are told"
+)]
+pub struct DoctorArgs {
+    /// Answer for this kernel image (vmlinuz or vmlinux) instead of the running kernel
+    #[arg(long, value_name = "FILE")]
+    pub image: Option<PathBuf>,
+    /// Its modules: the directory /lib/modules/RELEASE
+    #[arg(long, value_name = "DIR", requires = "image")]
+    pub modules: Option<PathBuf>,
+    /// Print JSON lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `probes`.
+#[derive(Debug, Args)]
+pub struct ProbesArgs {
+    /// Only this probe, with all there is to tell
+    #[arg(value_parser = values::probe)]
+    pub probe: Option<ProbeId>,
+    /// Print JSON lines
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,146 @@
+//! What a session tells about itself, for the trace's header.
+
+use std::fs;
+
+use gemscope_engine::RuleId;
+use gemscope_live::{How, Session};
+use gemscope_probes::detect::Answer;
+use gemscope_probes::plan::{Outcome, Plan, Planned};
+use gemscope_trace::{AtExit, Clock, Host, ProbeEntry, ProbeState, ScopeInfo, TraceHeader};
+use rustix::time::{ClockId, clock_gettime};
+
+use gemscope_common::{Phase, scope};
+
+/// What the caller knows.
+pub struct Facts<'a> {
+    /// the command, as given
+    pub command: &'a [String],
+    /// root of the process tree, 0 for everything
+    pub root_tgid: u32,
+    /// what to make of things open at exit
+    pub at_exit: u32,
+    /// filters as the report shall tell them
+    pub filters: &'a [String],
+    /// size of the ring, bytes
+    pub ring_bytes: usize,
+    /// keep kernel addresses
+    pub raw_addresses: bool,
+}
+
+/// Nanoseconds of `CLOCK_MONOTONIC`, as records carry it.
+#[must_use]
+pub fn monotonic_ns() -> u64 {
+    ns(ClockId::Monotonic).unsigned_abs()
+}
+
+fn ns(clock: ClockId) -> i64 {
+    let time = clock_gettime(clock);
+    time.tv_sec.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec)
+}
+
+/// The header of a session's trace.
+#[must_use]
+pub fn header(session: &Session, facts: &Facts<'_>) -> TraceHeader {
+    let uname = rustix::system::uname();
+    let text = |s: &std::ffi::CStr| s.to_string_lossy().into_owned();
+    let plan = session.plan();
+    let start_ns = monotonic_ns();
+    let mut header = TraceHeader {
+        gemscope: env!("CARGO_PKG_VERSION").to_owned(),
+        kernel_release: text(uname.release()),
+        kernel_version: text(uname.version()),
+        machine: text(uname.machine()),
+        probes: plan.probes.iter().map(entry).collect(),
+        blinded: blinded(plan),
+        clock: Clock {
+            start_ns,
+            realtime_offset_ns: ns(ClockId::Realtime).saturating_sub(start_ns.cast_signed()),
+            boot_id: line("/proc/sys/kernel/random/boot_id"),
+        },
+        host: Host {
+            name: None,
+            cpus: std::thread::available_parallelism().map_or(0, |n| n.get() as u32),
+            distro: distro(),
+            page_size: rustix::param::page_size() as u32,
+        },
+        command: facts.command.to_vec(),
+        scope: ScopeInfo {
+            root_tgid: facts.root_tgid,
+            at_exit: match facts.at_exit {
+                scope::STRICT => AtExit::Strict,
+                scope::GROWTH => AtExit::Growth,
+                _ => AtExit::Ignore,
+            },
+        },
+        filters: facts.filters.to_vec(),
+        ring_bytes: facts.ring_bytes as u64,
+        raw_addresses: facts.raw_addresses,
+        source: "kernel".to_owned(),
+        notes: notes(session),
+        ..TraceHeader::default()
+    };
+    header.set_profile(plan.profile);
+    header.set_features(plan.features);
+    header
+}
+
+fn entry(planned: &Planned) -> ProbeEntry {
+    let phase = |p: &Phase| match p {
+        Phase::Entry => "entry".to_owned(),
+        Phase::Return => "return".to_owned(),
+        Phase::Point => "point".to_owned(),
+    };
+    let state = match &planned.outcome {
+        Outcome::Attach { sites, .. } => {
+            let mut symbols: Vec<&str> = sites.iter().map(|s| s.symbol.as_str()).collect();
+            symbols.dedup();
+            let phases = planned.row.emits.phases().iter().map(phase).collect();
+            ProbeState::Attached { symbol: symbols.join(" "), phases }
+        }
+        Outcome::Missing { reason, blinds: true } => ProbeState::Missing { reason: reason.clone() },
+        // What this kernel does not do needs no probe.
+        Outcome::Missing { .. } | Outcome::Off { .. } => ProbeState::Off,
+    };
+    ProbeEntry::new(planned.row.id, state)
+}
+
+/// One sentence for each rule that misses a probe.
+#[must_use]
+pub fn blinded(plan: &Plan) -> Vec<String> {
+    let sentence = |rule: &RuleId| {
+        let without: Vec<_> = missing_for(plan, *rule).map(|p| p.row.id.name()).collect();
+        (!without.is_empty()).then(|| format!("{} is judged without {}", rule.name(), without.join(", ")))
+    };
+    RuleId::ALL.iter().filter_map(sentence).collect()
+}
+
+/// The probes that a rule rests on and that this kernel does not offer.
+pub fn missing_for(plan: &Plan, rule: RuleId) -> impl Iterator<Item = &Planned> {
+    plan.probes.iter().filter(move |p| {
+        matches!(p.outcome, Outcome::Missing { blinds: true, .. }) && p.row.findings.contains(&rule.name())
+    })
+}
+
+fn notes(session: &Session) -> Vec<String> {
+    let mut notes = session.facts().problems.clone();
+    for detected in session.facts().detected.iter().filter(|d| d.answer == Answer::Unknown) {
+        let names: Vec<_> = detected.feature.names().collect();
+        notes.push(format!("not known whether this kernel has {}: {}", names.join(", "), detected.evidence));
+    }
+    if let How::Pmu(reason) = session.how() {
+        notes.push(format!(
+            "probes are attached by perf, not by tracefs, and misses are not counted: {reason}"
+        ));
+    }
+    notes
+}
+
+fn line(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default().trim().to_owned()
+}
+
+fn distro() -> String {
+    let text = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let name = text.lines().find_map(|l| l.strip_prefix("PRETTY_NAME="));
+    name.unwrap_or_default().trim_matches('"').to_owned()
+}

@@ -1,0 +1,42 @@
+//! Signals as something to look at from time to time, and who sent them.
+
+use anyhow::Context as _;
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+/// Signals that ask gemscope to come to an end.
+const ENDING: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
+
+/// The signals that have arrived.
+pub struct Signals(SignalFd);
+
+/// One that has arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrived {
+    /// which
+    pub signal: i32,
+    /// A process sent it to gemscope alone. Otherwise the terminal did, and the command has had it too.
+    pub for_us_alone: bool,
+}
+
+impl Signals {
+    /// Takes them over. Call it before any thread is started: the mask is inherited.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn take() -> anyhow::Result<Self> {
+        let mut set = SigSet::empty();
+        ENDING.iter().for_each(|s| set.add(*s));
+        set.thread_block().context("cannot block signals")?;
+        let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+        Ok(Self(SignalFd::with_flags(&set, flags).context("cannot wait for signals")?))
+    }
+
+    /// The next one, if there is one now.
+    pub fn next(&self) -> Option<Arrived> {
+        /// Sent by the kernel, for the terminal (`SI_KERNEL`).
+        const SI_KERNEL: i32 = 0x80;
+        let info = self.0.read_signal().ok()??;
+        Some(Arrived { signal: info.ssi_signo.cast_signed(), for_us_alone: info.ssi_code != SI_KERNEL })
+    }
+}

@@ -1,0 +1,296 @@
+//! The session itself: start, wait for the end, settle.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use gemscope_common::{Mark, ProbeId, Scope, Settle};
+use gemscope_engine::Config;
+use gemscope_live::command::{self, Running};
+use gemscope_live::privileges::Invoker;
+use gemscope_live::{Next, Options, Session, Tail, prereq, scan};
+use gemscope_trace::{Definitions, TraceError, TraceHeader};
+
+use super::children;
+use super::header::{self, Facts};
+use super::recorder::{Output, Recorder, Written};
+use super::signals::Signals;
+use crate::pipeline::Judge;
+
+/// How often everything but the ring is looked at.
+const TICK: Duration = Duration::from_millis(20);
+/// The least time that deferred work of the kernel gets after the last process has ended.
+const LEAST_GRACE: Duration = Duration::from_millis(50);
+/// How long the records of an exit may be late before processes are counted in `/proc` instead.
+const LATE: Duration = Duration::from_millis(500);
+
+/// What is to be watched.
+pub struct Request {
+    /// the session's options
+    pub options: Options,
+    /// filters as the report shall tell them
+    pub filters: Vec<String>,
+    /// the command; empty without one
+    pub command: Vec<OsString>,
+    /// what to make of things open at exit
+    pub at_exit: u32,
+    /// how long to wait for the kernel to finish
+    pub grace: Duration,
+    /// end after this time
+    pub limit: Option<Duration>,
+    /// kill the command when the time is over
+    pub kill: bool,
+    /// the trace to write
+    pub output: Option<PathBuf>,
+    /// keep kernel addresses in it
+    pub raw_addresses: bool,
+}
+
+/// Why watching ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The command and everything it started have ended.
+    Ended,
+    /// The time was over.
+    TimeOver,
+    /// A signal asked for it.
+    Asked,
+}
+
+/// What was watched.
+pub struct Watched {
+    /// the judge, at the end of input
+    pub judge: Judge,
+    /// what records refer to
+    pub definitions: Definitions,
+    /// the header of the trace, written or not
+    pub header: TraceHeader,
+    /// how the command ended, if it did
+    pub status: Option<ExitStatus>,
+    /// why watching ended
+    pub ending: Ending,
+    /// what became of the trace
+    pub written: Option<Written>,
+}
+
+/// Watches until the command has ended, the time is over, or a signal asks for the end.
+///
+/// # Errors
+/// What keeps a session from starting, a command from running or a trace from being created.
+pub fn watch(request: &Request) -> anyhow::Result<Watched> {
+    if let Some(check) = prereq::blocker() {
+        return Err(gemscope_live::StartError::Prerequisite(check).into());
+    }
+    // Before any thread: the mask is inherited.
+    let signals = Signals::take()?;
+    let invoker = Invoker::from_sudo()?;
+    // Root without sudo loses the right to write everywhere; who used sudo writes as themselves, later.
+    let early = request.output.as_deref().filter(|_| invoker.is_none());
+    if let Some(path) = early {
+        drop(Output::create(path, &TraceHeader::default())?);
+    }
+    let result = started(request, invoker.as_ref(), &signals);
+    if let (Err(_), Some(path)) = (&result, early) {
+        // Nothing of worth is in it.
+        let _ = std::fs::remove_file(path);
+    }
+    result
+}
+
+fn started(request: &Request, invoker: Option<&Invoker>, signals: &Signals) -> anyhow::Result<Watched> {
+    let held = if request.command.is_empty() {
+        None
+    } else {
+        command::adopt_orphans()?;
+        Some(command::hold(&request.command, invoker)?)
+    };
+    let session = Session::start(&request.options)?;
+    let root_tgid = held.as_ref().map_or(0, command::Held::pid);
+    let words: Vec<String> = request.command.iter().map(|w| w.to_string_lossy().into_owned()).collect();
+    let facts = Facts {
+        command: &words,
+        root_tgid,
+        at_exit: request.at_exit,
+        filters: &request.filters,
+        ring_bytes: request.options.ring_bytes,
+        raw_addresses: request.raw_addresses,
+    };
+    let header = header::header(&session, &facts);
+    let output = output(request.output.as_deref(), &header)?;
+    let config = Config {
+        profile: session.plan().profile,
+        features: session.plan().features,
+        missing: header.blind_probes().collect(),
+        ..Config::default()
+    };
+    let mut recorder = Recorder::new(config, output);
+    if held.is_some() {
+        recorder.own(ProbeId::Scope, &Scope { root_tgid, at_exit: request.at_exit, reserved: 0 });
+    }
+    let running = held.map(command::Held::release).transpose()?;
+    let mut watch = Watch { request, session, recorder, running, root_tgid, status: None };
+    let (ending, waited) = watch.wait(signals);
+    Ok(watch.settle(ending, waited, header))
+}
+
+fn output(path: Option<&Path>, header: &TraceHeader) -> Result<Option<Output>, TraceError> {
+    path.map(|path| Output::create(path, header)).transpose()
+}
+
+struct Watch<'a> {
+    request: &'a Request,
+    session: Session,
+    recorder: Recorder,
+    running: Option<Running>,
+    root_tgid: u32,
+    status: Option<ExitStatus>,
+}
+
+impl Watch<'_> {
+    /// Waits for the end. Also gives how long the kernel has had since the last process ended.
+    fn wait(&mut self, signals: &Signals) -> (Ending, Duration) {
+        let begun = Instant::now();
+        let (mut root_ended, mut tree_ended): (Option<Instant>, Option<Instant>) = (None, None);
+        let mut asked = 0;
+        loop {
+            let idle = self.take();
+            while let Some(arrived) = signals.next() {
+                asked += 1;
+                match &self.running {
+                    // It decides itself what the signal means; a second one ends the watch.
+                    Some(running) if self.status.is_none() && asked == 1 => {
+                        if arrived.for_us_alone {
+                            let _ = running.signal(arrived.signal);
+                        }
+                    }
+                    _ => return (Ending::Asked, Duration::ZERO),
+                }
+            }
+            if self.request.limit.is_some_and(|limit| begun.elapsed() >= limit) {
+                return (Ending::TimeOver, Duration::ZERO);
+            }
+            if self.root_tgid == 0 {
+                continue;
+            }
+            command::reap_orphans(self.root_tgid);
+            if self.status.is_none() {
+                self.status = self.running.as_mut().and_then(|r| r.try_wait().ok().flatten());
+                if self.status.is_none() {
+                    continue;
+                }
+                root_ended = Some(Instant::now());
+            }
+            if tree_ended.is_none() && self.tree_has_ended(root_ended) {
+                tree_ended = Some(Instant::now());
+            }
+            if let Some(ended) = tree_ended {
+                let waited = ended.elapsed();
+                let quiet = idle && waited >= LEAST_GRACE && self.recorder.judge.engine().pending() == 0;
+                if quiet || waited >= self.request.grace.max(LEAST_GRACE) {
+                    return (Ending::Ended, waited);
+                }
+            }
+        }
+    }
+
+    /// Everything that has come since the last time. Was there nothing?
+    fn take(&mut self) -> bool {
+        let mut next = self.session.batches().next(TICK);
+        let idle = !matches!(next, Next::Batch(_));
+        while let Next::Batch(records) = next {
+            self.recorder.records(&records);
+            next = self.session.batches().try_next();
+        }
+        while let Some(definition) = self.session.definitions().and_then(gemscope_live::Definitions::try_next)
+        {
+            self.recorder.define(definition);
+        }
+        self.recorder.tick();
+        idle
+    }
+
+    /// Have all processes of the command ended? Records say so; when those were lost or filtered, `/proc` does.
+    fn tree_has_ended(&self, root_ended: Option<Instant>) -> bool {
+        if self.recorder.judge.engine().scope_alive() == 0 {
+            return true;
+        }
+        root_ended.is_some_and(|at| at.elapsed() >= LATE) && children::live().is_empty()
+    }
+
+    /// Detaches, looks at who holds what, and says that now may be judged.
+    fn settle(self, ending: Ending, waited: Duration, header: TraceHeader) -> Watched {
+        let Self { request, session, mut recorder, mut running, root_tgid, mut status } = self;
+        let by_proc = if root_tgid == 0 { 0 } else { children::live().len() as u32 };
+        let Tail { batches, definitions, drops, missed, hits } = session.stop();
+        tracing::debug!("hits: {hits:?}");
+        loop {
+            match batches.next(TICK) {
+                Next::Batch(records) => recorder.records(&records),
+                Next::Empty => {}
+                Next::Closed => break,
+            }
+        }
+        if let Some(definitions) = definitions {
+            while let Some(definition) = definitions.try_next() {
+                recorder.define(definition);
+            }
+        }
+        recorder.dropped(drops);
+        missed.into_iter().for_each(|record| recorder.stamped(record));
+        if root_tgid == 0 {
+            // No settle point: what other programs are in the middle of is no leak. The mark carries the last count.
+            recorder.own(ProbeId::Mark, &end_mark());
+        } else {
+            settle_record(&mut recorder, ending, waited, drops, by_proc, request.kill);
+        }
+        if request.kill && ending != Ending::Ended {
+            children::kill_all();
+        }
+        if status.is_none() {
+            status = running.as_mut().and_then(|r| r.try_wait().ok().flatten());
+        }
+        let (judge, definitions, written) = recorder.finish();
+        Watched { judge, definitions, header, status, ending, written }
+    }
+}
+
+fn end_mark() -> Mark {
+    let mut mark = Mark { name: [0; 32] };
+    for (to, from) in mark.name.iter_mut().zip(b"end of recording") {
+        *to = *from;
+    }
+    mark
+}
+
+fn settle_record(
+    recorder: &mut Recorder,
+    ending: Ending,
+    waited: Duration,
+    drops: u64,
+    by_proc: u32,
+    judged: bool,
+) {
+    let scan = scan::dmabuf_users();
+    let (scanned, unreadable) = match scan {
+        Ok(scan) => {
+            scan.users.iter().for_each(|fd| recorder.own(ProbeId::SeenFd, fd));
+            (u32::from(scan.unreadable == 0), scan.unreadable)
+        }
+        Err(error) => {
+            tracing::warn!("the open files of processes could not be looked at: {error}");
+            (2, 0)
+        }
+    };
+    let settle = Settle {
+        drops,
+        alive: if ending == Ending::Ended { 0 } else { by_proc.max(1) },
+        scan: scanned,
+        waited_ms: u32::try_from(waited.as_millis()).unwrap_or(u32::MAX),
+        // A recording that its user ends is no verdict about a program that goes on.
+        cut: u32::from(ending != Ending::Ended && !judged),
+        unreadable,
+        reserved: 0,
+    };
+    recorder.own(ProbeId::Settle, &settle);
+}

@@ -1,0 +1,90 @@
+//! `gemscope check`: run a command, or read a trace, and assert that nothing leaks and no rule is broken.
+
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use std::os::unix::process::ExitStatusExt as _;
+
+use gemscope_common::scope;
+use gemscope_live::privileges::Invoker;
+use gemscope_probes::catalogue::Row;
+use gemscope_report::Context;
+use gemscope_trace::Reader;
+
+use crate::args::{AtExit, CheckArgs};
+use crate::capture::{self, Ending, Request, Watched};
+use crate::exit::Exit;
+use crate::source::{self, Options};
+use crate::ui::{Sink, Ui};
+
+pub fn run(args: CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
+    match &args.trace {
+        Some(path) => trace(path, &args, ui),
+        None => command(args, ui),
+    }
+}
+
+fn trace(path: &std::path::Path, args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
+    let reader = Reader::open(path)?;
+    // A trace of a command says what it was recorded for. One of a whole machine is asserted strictly.
+    let recorded = reader.header().scope.root_tgid != 0;
+    let at_exit = args.at_exit.map(AtExit::wire).or_else(|| (!recorded).then_some(scope::STRICT));
+    let mut sink = Sink::file_or(args.report.as_deref(), Sink::Stdout)?;
+    let judged = source::judge(reader, &path.to_string_lossy(), &Options { at_exit, ..Options::default() })?;
+    ui.report(&mut sink, &judged.names(), args.json)?;
+    Ok(Exit::of(&judged.judgement().verdict))
+}
+
+fn command(args: CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
+    let (options, filters) = capture::resolve(&args.capture, ui.verbose)?;
+    // Under sudo the report belongs to the user: it is created when gemscope has become them.
+    let early = if Invoker::from_sudo()?.is_none() { Some(sink(&args)?) } else { None };
+    let request = Request {
+        options,
+        filters,
+        at_exit: args.at_exit.unwrap_or(AtExit::Strict).wire(),
+        grace: Duration::from_millis(args.grace),
+        limit: args.timeout.map(Duration::from_secs_f64),
+        kill: true,
+        output: args.output.clone(),
+        raw_addresses: false,
+        command: args.command.clone(),
+    };
+    let watched = capture::watch(&request)?;
+    let mut sink = match early {
+        Some(sink) => sink,
+        None => sink(&args)?,
+    };
+    let Watched { judge, definitions, header, status, ending, written } = watched;
+    let mut context = Context::of_trace(&header, |p| Row::of(p).map(|row| row.blind));
+    context.status = outcome(status, ending, &request);
+    if let Some(written) = &written {
+        context.trace = written.path.to_string_lossy().into_owned();
+    }
+    let judged = source::conclude(judge, context, definitions);
+    ui.report(&mut sink, &judged.names(), args.json)?;
+    Ok(Exit::of(&judged.judgement().verdict))
+}
+
+fn sink(args: &CheckArgs) -> anyhow::Result<Sink> {
+    Sink::file_or(args.report.as_deref(), Sink::Stderr)
+}
+
+/// What became of the command, in words.
+fn outcome(status: Option<ExitStatus>, ending: Ending, request: &Request) -> String {
+    let end = match status {
+        None => "still running".to_owned(),
+        Some(status) => match (status.code(), status.signal()) {
+            (Some(code), _) => format!("exited with status {code}"),
+            (None, Some(signal)) => format!("killed by signal {signal}"),
+            (None, None) => "ended".to_owned(),
+        },
+    };
+    match (ending, request.limit) {
+        (Ending::Ended, _) => end,
+        (Ending::TimeOver, Some(limit)) => {
+            format!("ended by gemscope after {} s; {end} then", limit.as_secs_f64())
+        }
+        (Ending::TimeOver | Ending::Asked, _) => format!("ended by gemscope on a signal; {end} then"),
+    }
+}

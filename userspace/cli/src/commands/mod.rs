@@ -1,0 +1,9 @@
+//! The commands, one module each.
+
+pub mod check;
+pub mod demo;
+pub mod doctor;
+pub mod explain;
+pub mod probes;
+pub mod record;
+pub mod replay;

@@ -1,0 +1,48 @@
+//! `gemscope record -o FILE`: write what the kernel does into a trace.
+
+use std::time::Duration;
+
+use gemscope_common::scope;
+use gemscope_report::{escape, plural, size};
+
+use crate::args::RecordArgs;
+use crate::capture::{self, Ending, Request};
+use crate::exit::Exit;
+use crate::ui::{self, Ui};
+
+pub fn run(args: RecordArgs, ui: &Ui) -> anyhow::Result<Exit> {
+    let (options, filters) = capture::resolve(&args.capture, ui.verbose)?;
+    let alone = args.command.is_empty();
+    let request = Request {
+        options,
+        filters,
+        command: args.command,
+        at_exit: if alone { scope::IGNORE } else { scope::STRICT },
+        grace: Duration::from_millis(args.grace),
+        limit: args.duration.map(Duration::from_secs_f64),
+        kill: false,
+        output: Some(args.output),
+        raw_addresses: args.raw_addresses,
+    };
+    if alone && args.duration.is_none() {
+        ui::say("recording; end it with Ctrl-C");
+    }
+    let watched = capture::watch(&request)?;
+    let Some(written) = watched.written else { return Ok(Exit::CannotRun) };
+    let Some(summary) = written.summary else {
+        // Why was said when it happened.
+        return Ok(Exit::CannotRun);
+    };
+    let path = escape::long(written.path.to_string_lossy().as_bytes());
+    let counts = watched.judge.engine().counts();
+    let lost = match counts.drops {
+        0 => "none lost".to_owned(),
+        n => format!("{} lost: use a bigger --ring-size", plural(n, "record", "records")),
+    };
+    ui::say(&format!("{} in {}, {lost}", plural(summary.records, "record", "records"), size(summary.bytes)));
+    if watched.ending != Ending::Ended && watched.status.is_none() && !alone {
+        ui::say("the command goes on, unwatched");
+    }
+    ui::say(&format!("judge it: gemscope replay {path}"));
+    Ok(Exit::Clean)
+}

@@ -1,0 +1,51 @@
+//! Exit codes, decided here and nowhere else.
+
+use std::process::ExitCode;
+
+use gemscope_engine::Verdict;
+
+/// What the caller of gemscope is told. The code is about the verdict only, never about the traced command's own
+/// status, which the report tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Nothing was found and nothing could have been missed; or the command did what it was asked to.
+    Clean = 0,
+    /// At least one certain finding.
+    Findings = 1,
+    /// It could not run: usage, permission, input or output.
+    CannotRun = 2,
+    /// Something could have been missed, so a clean verdict would be a guess.
+    Undecided = 3,
+}
+
+impl Exit {
+    /// The code of a verdict.
+    #[must_use]
+    pub const fn of(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Clean => Self::Clean,
+            Verdict::Findings => Self::Findings,
+            Verdict::Undecided(_) => Self::Undecided,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_codes_are_stable() {
+        let of = |verdict| Exit::of(&verdict) as u8;
+        assert_eq!(of(Verdict::Clean), 0);
+        assert_eq!(of(Verdict::Findings), 1);
+        assert_eq!(Exit::CannotRun as u8, 2);
+        assert_eq!(of(Verdict::Undecided(Vec::new())), 3);
+    }
+}

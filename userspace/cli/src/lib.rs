@@ -1,0 +1,79 @@
+//! The `gemscope` command: arguments, wiring, exit codes.
+//!
+//! What it is not for: rules (the engine), words (report), the kernel (live). A library beside the binary, so that
+//! tests and benches reach everything that does not need a kernel.
+
+pub mod args;
+mod capture;
+mod commands;
+pub mod exit;
+pub mod pipeline;
+pub mod source;
+mod ui;
+mod values;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use gemscope_live::remover;
+
+use crate::args::{Cli, Command};
+use crate::exit::Exit;
+use crate::ui::Ui;
+
+/// Runs gemscope with the process's arguments.
+#[must_use]
+pub fn main() -> ExitCode {
+    // The helper that removes probes after a crash is this same binary.
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == remover::ARGUMENT) {
+        let group = words.next().unwrap_or_default();
+        return ExitCode::from(remover::main(&group.to_string_lossy()));
+    }
+    let cli = Cli::parse();
+    let ui = Ui::new(cli.color, cli.verbose);
+    speak_up(cli.verbose);
+    match run(cli.command, &ui) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            ui::say(&paragraph(&error));
+            Exit::CannotRun.into()
+        }
+    }
+}
+
+/// Messages of gemscope's own doing, and with `-vv` those of the programs in the kernel, go to stderr.
+fn speak_up(verbose: u8) {
+    use tracing::level_filters::LevelFilter;
+    let level = match verbose {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
+    };
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level).without_time().init();
+}
+
+fn run(command: Command, ui: &Ui) -> anyhow::Result<Exit> {
+    match command {
+        Command::Demo(args) => commands::demo::run(&args, ui),
+        Command::Check(args) => commands::check::run(args, ui),
+        Command::Record(args) => commands::record::run(args, ui),
+        Command::Replay(args) => commands::replay::run(&args, ui),
+        Command::Explain(args) => commands::explain::run(&args, ui),
+        Command::Doctor(args) => commands::doctor::run(&args, ui),
+        Command::Probes(args) => commands::probes::run(&args, ui),
+    }
+}
+
+/// An error with its causes as one paragraph. Paths and names in it come from outside.
+fn paragraph(error: &anyhow::Error) -> String {
+    let mut causes: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        // Many errors already tell their cause.
+        if !causes.iter().any(|said| said.contains(&text)) {
+            causes.push(text);
+        }
+    }
+    gemscope_report::escape::cut(causes.join(": ").as_bytes(), 1000).replace("\\\\", "\\")
+}

@@ -1,0 +1,217 @@
+//! A trace as the source of a judgement: from the file to the report's facts.
+
+use std::io::{self, IsTerminal as _, Read, Seek, Write as _};
+use std::time::Duration;
+
+use anyhow::bail;
+use gemscope_common::{Profile, Record};
+use gemscope_engine::Config;
+use gemscope_probes::catalogue::Row;
+use gemscope_report::{Context, Names, events, number, plural};
+use gemscope_trace::{Definitions, End, PrefetchReader, Reader, TraceHeader};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::pipeline::{Judge, at_exit_word};
+
+/// How to judge a trace.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// stop after the record with this number
+    pub until: Option<u64>,
+    /// judge by this profile instead of the recorded one
+    pub profile: Option<Profile>,
+    /// what to make of things open at exit; `None` as recorded
+    pub at_exit: Option<u32>,
+    /// print every record as a line on stdout
+    pub events: bool,
+}
+
+/// A trace that has been judged.
+pub struct Judged {
+    judge: Judge,
+    judgement: gemscope_report::Judgement,
+    context: Context,
+    definitions: Definitions,
+}
+
+impl Judged {
+    /// Everything that a report is made of.
+    #[must_use]
+    pub const fn names(&self) -> Names<'_> {
+        Names {
+            context: &self.context,
+            judgement: &self.judgement,
+            directory: self.judge.directory(),
+            definitions: &self.definitions,
+        }
+    }
+
+    /// What the engine said.
+    #[must_use]
+    pub const fn judgement(&self) -> &gemscope_report::Judgement {
+        &self.judgement
+    }
+}
+
+/// Reads a whole trace and judges it. `name` is how the report calls it.
+///
+/// # Errors
+/// The trace cannot be read, or nothing of it can.
+pub fn judge<R: Read + Seek + Send + 'static>(
+    reader: Reader<R>,
+    name: &str,
+    options: &Options,
+) -> anyhow::Result<Judged> {
+    let (end, lost_names) = (reader.end(), reader.definitions_lost());
+    let header = reader.header().clone();
+    let mut context = Context::of_trace(&header, |p| Row::of(p).map(|row| row.blind));
+    context.trace = name.to_owned();
+    let mut judge = Judge::new(config(&header, options, &mut context));
+    let mut reader = PrefetchReader::new(reader)?;
+    let mut events = options.events.then(|| Events::new(header.clock.start_ns));
+    let progress = progress(reader.len());
+
+    let mut records: Vec<Record> = Vec::new();
+    let mut left = options.until.unwrap_or(u64::MAX);
+    while left > 0 {
+        let Some(batch) = reader.next_batch(&mut records)? else { break };
+        if let Some(gap) = batch.gap {
+            judge.gap();
+            context.damage.push(gap.why.to_string());
+        }
+        // Numbers of records count those that this version does not know: the cut is by what is shown.
+        records.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        left -= records.len() as u64;
+        match &mut events {
+            Some(events) => events.tell(&mut judge, &records, reader.definitions())?,
+            None => judge.ingest(&records),
+        }
+        progress.inc(records.len() as u64);
+    }
+    progress.finish_and_clear();
+    if let Some(events) = &mut events {
+        events.end()?;
+    }
+
+    if left > 0 && end == End::Unfinished && context.damage.is_empty() {
+        judge.gap();
+        context.damage.push("the recording was not finished: its end is missing".to_owned());
+    }
+    if judge.engine().counts().records == 0
+        && let Some(why) = context.damage.first()
+    {
+        bail!("no record of `{name}` can be read: {why}");
+    }
+    if left == 0 {
+        context
+            .notes
+            .push(format!("judged up to record {} only, as asked", number(options.until.unwrap_or(0))));
+    }
+    if lost_names > 0 {
+        let blocks = plural(lost_names, "block", "blocks");
+        context.notes.push(format!("{blocks} of names could not be read: some stacks or names are missing"));
+    }
+    judge.finish();
+    Ok(conclude(judge, context, reader.definitions().clone()))
+}
+
+/// Puts together what a report is made of.
+#[must_use]
+pub fn conclude(judge: Judge, mut context: Context, definitions: Definitions) -> Judged {
+    if context.start_ns == 0 {
+        context.start_ns = judge.first_ns();
+    }
+    at_exit_word(judge.at_exit()).clone_into(&mut context.at_exit);
+    context.root_pid = judge.scope().map_or(0, |s| s.root_tgid);
+    context.notes.extend(definitions.texts().iter().map(|t| t.to_str_lossy().into_owned()));
+    Judged { judgement: judge.judgement(), judge, context, definitions }
+}
+
+fn config(header: &TraceHeader, options: &Options, context: &mut Context) -> Config {
+    const NEWEST: Profile = Profile::V7_0;
+    let (features, unknown) = header.features();
+    if !unknown.is_empty() {
+        context.notes.push(format!("features that this gemscope does not know: {}", unknown.join(", ")));
+    }
+    let profile = options.profile.or_else(|| header.profile()).unwrap_or_else(|| {
+        let name = header.profile.as_str();
+        let newest = NEWEST.name();
+        context
+            .notes
+            .push(format!("the profile `{name}` is not known here: judged by the newest known, {newest}"));
+        NEWEST
+    });
+    context.judged_by(profile, features);
+    Config {
+        profile,
+        features,
+        at_exit: options.at_exit,
+        missing: header.blind_probes().collect(),
+        ..Config::default()
+    }
+}
+
+fn progress(len: u64) -> ProgressBar {
+    /// Fewer are done before a bar could be read.
+    const WORTH_IT: u64 = 5_000_000;
+    if len < WORTH_IT || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(Some(len), ProgressDrawTarget::stderr_with_hz(4));
+    let style =
+        ProgressStyle::with_template("{wide_bar} {human_pos} of {human_len} records, {per_sec}, {eta} left");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar
+}
+
+/// Prints records as lines.
+struct Events {
+    out: Option<io::BufWriter<io::Stdout>>,
+    start_ns: u64,
+    seq: u64,
+}
+
+impl Events {
+    fn new(start_ns: u64) -> Self {
+        Self { out: Some(io::BufWriter::new(io::stdout())), start_ns, seq: 0 }
+    }
+
+    fn tell(&mut self, judge: &mut Judge, records: &[Record], defs: &Definitions) -> anyhow::Result<()> {
+        for record in records {
+            self.seq += 1;
+            if self.start_ns == 0 {
+                self.start_ns = record.header.ts_ns;
+            }
+            let before = events::Names::of(judge.engine(), record);
+            judge.ingest(std::slice::from_ref(record));
+            let names = before.or(events::Names::of(judge.engine(), record));
+            let tgid = record.header.tgid;
+            let comm = match judge.engine().comm(tgid) {
+                Some(comm) => gemscope_report::escape::name(comm),
+                None => defs
+                    .process(tgid)
+                    .map_or_else(String::new, |p| gemscope_report::escape::name(p.comm.as_bytes())),
+            };
+            let line = events::line(self.seq, record, &names, &comm, self.start_ns);
+            self.write(|out| writeln!(out, "{line}"))?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> anyhow::Result<()> {
+        self.write(|out| writeln!(out).and_then(|()| out.flush()))
+    }
+
+    /// When nobody reads any more, judging goes on in silence: the exit code still counts.
+    fn write(
+        &mut self,
+        f: impl FnOnce(&mut io::BufWriter<io::Stdout>) -> io::Result<()>,
+    ) -> anyhow::Result<()> {
+        match self.out.as_mut().map_or(Ok(()), f) {
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => self.out = None,
+            other => other?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,117 @@
+//! How gemscope talks: colours, where text goes, and what happens when nobody reads it any more.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+
+use anstream::{AutoStream, ColorChoice};
+use anyhow::Context as _;
+use gemscope_report::text::Palette;
+use gemscope_report::{Names, json, text};
+
+use crate::args::Color;
+
+/// What the options say about talking.
+#[derive(Clone, Copy, Debug)]
+pub struct Ui {
+    color: Color,
+    /// how often `-v` was given
+    pub verbose: u8,
+}
+
+/// Where a report goes.
+pub enum Sink {
+    /// standard output
+    Stdout,
+    /// standard error
+    Stderr,
+    /// a file
+    File(File),
+}
+
+impl Ui {
+    /// From the options.
+    #[must_use]
+    pub const fn new(color: Color, verbose: u8) -> Self {
+        Self { color, verbose }
+    }
+
+    /// The colours for a sink.
+    #[must_use]
+    pub fn palette(&self, sink: &Sink) -> Palette {
+        let auto = || match sink {
+            Sink::Stdout => AutoStream::choice(&io::stdout()),
+            Sink::Stderr => AutoStream::choice(&io::stderr()),
+            Sink::File(_) => ColorChoice::Never,
+        };
+        let colour = match self.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => !matches!(auto(), ColorChoice::Never),
+        };
+        Palette::new(colour)
+    }
+
+    /// Writes a report.
+    ///
+    /// # Errors
+    /// The sink's, except that nobody reads it any more.
+    pub fn report(&self, sink: &mut Sink, names: &Names<'_>, as_json: bool) -> anyhow::Result<()> {
+        let mut bytes = Vec::new();
+        if as_json {
+            json::report(&mut bytes, names)?;
+        } else {
+            let mut out = String::new();
+            text::report(&mut out, names, &self.palette(sink))?;
+            bytes = out.into_bytes();
+        }
+        sink.write(&bytes)
+    }
+}
+
+impl Sink {
+    /// A new file, or what is there instead of one when no file was asked for.
+    ///
+    /// # Errors
+    /// The file cannot be created.
+    pub fn file_or(path: Option<&Path>, otherwise: Self) -> anyhow::Result<Self> {
+        let Some(path) = path else { return Ok(otherwise) };
+        let file = File::create(path).with_context(|| {
+            format!(
+                "cannot write the report to `{}`; choose another place with `--report FILE`",
+                path.display()
+            )
+        })?;
+        Ok(Self::File(file))
+    }
+
+    /// Writes all of it.
+    ///
+    /// # Errors
+    /// The sink's, except that nobody reads it any more: that is the reader's choice.
+    pub fn write(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        let result = match self {
+            Self::Stdout => io::stdout().lock().write_all(bytes).and_then(|()| io::stdout().flush()),
+            Self::Stderr => io::stderr().lock().write_all(bytes),
+            Self::File(file) => file.write_all(bytes),
+        };
+        match result {
+            Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
+            other => other.context("cannot write the report"),
+        }
+    }
+}
+
+/// Prints text on stdout.
+///
+/// # Errors
+/// As [`Sink::write`].
+pub fn print(text: &str) -> anyhow::Result<()> {
+    Sink::Stdout.write(text.as_bytes())
+}
+
+/// Says something beside the report, on stderr.
+pub fn say(text: &str) {
+    // Nobody reads stderr: then nobody misses it.
+    let _ = writeln!(io::stderr().lock(), "gemscope: {text}");
+}

@@ -1,0 +1,115 @@
+//! Values of arguments: what is accepted, and what to say when it is not.
+
+use gemscope_common::{COMM_LEN, ProbeId, Profile};
+use gemscope_probes::catalogue::Row;
+use gemscope_report::escape;
+
+/// Smallest and largest ring buffer, bytes.
+const RING: std::ops::RangeInclusive<usize> = 4096..=1 << 30;
+
+/// A probe of the kernel, by name.
+pub fn probe(text: &str) -> Result<ProbeId, String> {
+    let found = ProbeId::ALL.iter().copied().find(|p| p.name() == text && Row::of(*p).is_some());
+    found.ok_or_else(|| {
+        let names = ProbeId::ALL.iter().filter(|p| Row::of(**p).is_some()).map(|p| p.name());
+        format!("no probe has this name{}; `gemscope probes` lists them", nearest(text, names))
+    })
+}
+
+/// A rule profile, by name.
+pub fn profile(text: &str) -> Result<Profile, String> {
+    Profile::from_name(text).ok_or_else(|| {
+        let names: Vec<_> = Profile::ALL.iter().map(|p| p.name()).collect();
+        format!("the profiles are {}", names.join(", "))
+    })
+}
+
+/// Seconds, as a number with a fraction.
+pub fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(n) if n > 0.0 && n <= 1e9 => Ok(n),
+        _ => Err("give seconds, as 10 or 0.5".to_owned()),
+    }
+}
+
+/// The name of a thread, which the kernel cuts.
+pub fn comm(text: &str) -> Result<String, String> {
+    match text.len() {
+        1..COMM_LEN => Ok(text.to_owned()),
+        _ => Err(format!("the kernel keeps 1 to {} bytes of a thread's name: give those", COMM_LEN - 1)),
+    }
+}
+
+/// A size of the ring buffer: the next power of two.
+pub fn ring_size(text: &str) -> Result<usize, String> {
+    let wrong = || "give a size from 4K to 1G, as 512K or 64M".to_owned();
+    let (digits, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
+        Some(at) => text.split_at(at),
+        None => (text, ""),
+    };
+    let scale: usize = match unit.to_ascii_uppercase().as_str() {
+        "" => 1,
+        "K" | "KB" | "KIB" => 1 << 10,
+        "M" | "MB" | "MIB" => 1 << 20,
+        "G" | "GB" | "GIB" => 1 << 30,
+        _ => return Err(wrong()),
+    };
+    let bytes = digits.parse::<usize>().ok().and_then(|n| n.checked_mul(scale)).ok_or_else(wrong)?;
+    let bytes = bytes.checked_next_power_of_two().ok_or_else(wrong)?;
+    if RING.contains(&bytes) { Ok(bytes) } else { Err(wrong()) }
+}
+
+/// `: did you mean X?` for the candidate that is nearest, or nothing.
+pub fn nearest<'a>(text: &str, candidates: impl Iterator<Item = &'a str>) -> String {
+    let best = candidates.map(|c| (distance(text, c), c)).min();
+    match best {
+        Some((d, c)) if d <= text.chars().count().max(4) / 3 + 1 => {
+            format!(": did you mean `{}`?", escape::name(c.as_bytes()))
+        }
+        _ => String::new(),
+    }
+}
+
+/// Levenshtein distance.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().take(64).collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().take(64).enumerate() {
+        let mut diagonal = i;
+        row[0] = i + 1;
+        for (j, cb) in b.iter().enumerate() {
+            let next = (diagonal + usize::from(ca != *cb)).min(row[j] + 1).min(row[j + 1] + 1);
+            diagonal = std::mem::replace(&mut row[j + 1], next);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(ring_size("4096"), Ok(4096));
+        assert_eq!(ring_size("512K"), Ok(512 << 10));
+        assert_eq!(ring_size("3m"), Ok(4 << 20));
+        assert_eq!(ring_size("64MiB"), Ok(64 << 20));
+        for wrong in ["", "K", "1", "2G", "1T", "-1", "18446744073709551615", "99999999999999999999K"] {
+            assert!(ring_size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn names() {
+        assert_eq!(probe("handle-create"), Ok(ProbeId::HandleCreate));
+        assert!(probe("handle-crate").unwrap_err().contains("did you mean `handle-create`"));
+        assert!(probe("settle").is_err());
+        assert!(probe("\x1b[2J").is_err());
+        assert_eq!(profile("v6.2"), Ok(Profile::V6_2));
+        assert!(profile("6.2").unwrap_err().contains("v6.2"));
+        assert!(comm("").is_err() && comm("sixteen-bytes-no").is_err() && comm("kworker").is_ok());
+        assert_eq!(seconds("0.5"), Ok(0.5));
+        assert!(seconds("0").is_err() && seconds("nan").is_err() && seconds("-1").is_err());
+    }
+}
