@@ -74,6 +74,7 @@ pub const TELLING_SYMBOLS: &[&str] = &[
     "drm_gem_change_handle_ioctl",
     "drm_prime_remove_buf_handle",
     "drm_prime_remove_buf_handle_locked",
+    "drm_show_fdinfo",
 ];
 
 /// The rule era. Every kernel that can run the probes is at least [`Profile::V3_12`].

@@ -7,6 +7,7 @@ pub mod btf;
 pub mod catalogue;
 pub mod compress;
 pub mod detect;
+pub mod explain;
 pub mod facts;
 pub mod fallback;
 pub mod fields;

@@ -7,7 +7,7 @@ use gemscope_common::{Features, ProbeId, Profile};
 use crate::btf::Proto;
 use crate::catalogue::{self, ADDRESSES, Attach, ProgramKind, Row, Target};
 use crate::facts::KernelFacts;
-use crate::fields::{Field, Home};
+use crate::fields::Field;
 use crate::symbols::Symbol;
 
 /// What the user wants.
@@ -197,8 +197,10 @@ fn outcome(facts: &KernelFacts, options: &PlanOptions, row: &'static Row) -> Out
     if let Some((field, why)) = row.required.iter().find_map(|&f| Some((f, facts.offsets.why_not(f)?))) {
         return missing(format!("needs `{}.{}`: {why}", field.type_name(), field.path()));
     }
-    let needs =
-        ADDRESSES.iter().find(|a| a.required_by == Some(row.id) && address(facts, a.symbol).is_none());
+    // A kernel that is not running has the symbol and no address yet.
+    let addresses = facts.symbols.has_addresses();
+    let has = |symbol: &str| if addresses { address(facts, symbol).is_some() } else { facts.symbols.has(symbol) };
+    let needs = ADDRESSES.iter().find(|a| a.required_by == Some(row.id) && !has(a.symbol));
     if let Some(needs) = needs {
         return missing(format!("needs the address of `{}`", needs.symbol));
     }
@@ -222,12 +224,23 @@ fn outcome(facts: &KernelFacts, options: &PlanOptions, row: &'static Row) -> Out
 fn notes(facts: &KernelFacts, row: &Row) -> Vec<String> {
     let unknown = row.optional.iter().copied().flatten().filter(|&&f| {
         // A member that this kernel's struct does not have is no loss; a member that cannot be found is.
-        facts.offsets.why_not(f).is_some_and(|why| !matches!(why, crate::btf::WhyNot::NoMember(..)))
+        let lost =
+            facts.offsets.why_not(f).is_some_and(|why| !matches!(why, crate::btf::WhyNot::NoMember(..)));
+        lost && !is_newer(facts, f)
     });
     let mut names: Vec<_> = unknown.map(|f| format!("`{}.{}`", f.type_name(), f.path())).collect();
     names.sort();
     names.dedup();
     if names.is_empty() { Vec::new() } else { vec![format!("not read: {}", names.join(", "))] }
+}
+
+/// Did the member come with something that this kernel does not have?
+fn is_newer(facts: &KernelFacts, field: Field) -> bool {
+    match field {
+        Field::FileClientId => !facts.symbols.has("drm_show_fdinfo"),
+        Field::FbInternalFlags => !facts.features.has(Features::FB_HANDLE_REFS),
+        _ => false,
+    }
 }
 
 /// Why no symbol of a target can be used.
@@ -348,14 +361,5 @@ fn address(facts: &KernelFacts, symbol: &str) -> Option<u64> {
     match (found.next(), found.next()) {
         (Some(one), None) if one.address != 0 => Some(one.address),
         _ => None,
-    }
-}
-
-/// The module whose presence a field needs, for messages.
-#[must_use]
-pub const fn home_name(field: Field) -> &'static str {
-    match field.home() {
-        Home::Kernel => "vmlinux",
-        Home::Drm => "drm",
     }
 }

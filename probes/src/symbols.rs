@@ -137,6 +137,12 @@ impl Symbols {
         self.modules.contains(&module)
     }
 
+    /// Is any address known? None is in the tables of an image.
+    #[must_use]
+    pub fn has_addresses(&self) -> bool {
+        self.entries.iter().any(|e| e.address != 0)
+    }
+
     /// Every symbol, by name.
     pub fn iter(&self) -> impl Iterator<Item = Symbol<'_>> {
         self.entries.iter().map(|e| self.symbol(e))

@@ -100,7 +100,7 @@ pub enum Event {
         /// its name; empty when it has none
         target: String,
         /// the first six arguments
-        args: [Value; 6],
+        args: Box<[Value; 6]>,
     },
 }
 
@@ -252,7 +252,7 @@ impl Walk<'_> {
     }
 
     fn call(&mut self, target: String, state: &State) {
-        self.events.push(Event::Call { target, args: ARGS.map(|r| state.get(r)) });
+        self.events.push(Event::Call { target, args: Box::new(ARGS.map(|r| state.get(r))) });
     }
 
     fn step(&mut self, instruction: &Instruction, state: &mut State) {
