@@ -1,6 +1,28 @@
 //! The only crate that talks to the kernel: load, attach, ring buffer, `/proc`, privileges.
+//!
+//! [`Session::start`] looks at the kernel, makes the plan, loads and attaches the BPF programs, gives up privileges and
+//! starts the threads that read. Records come out of [`Batches`], what they refer to out of [`Definitions`].
 
+mod attach;
 pub mod command;
+mod definitions;
+mod events;
+pub mod gather;
+mod kernel_log;
+mod load;
+mod options;
+mod perf;
 pub mod prereq;
 pub mod privileges;
+mod queue;
+mod reader;
+pub mod remover;
 pub mod scan;
+mod session;
+
+pub use attach::How;
+pub use definitions::Definitions;
+pub use load::{Error as LoadError, ring_size};
+pub use options::{Device, Filter, Options};
+pub use queue::{Batches, Next};
+pub use session::{Session, StartError, Tail};

@@ -1,0 +1,169 @@
+//! What records refer to by number: stacks, symbols, processes. Found out while the session runs, in a thread of its
+//! own, because a stack's addresses mean something only as long as it is known what was mapped there.
+
+mod maps;
+mod process;
+mod symbols;
+mod tap;
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use aya::maps::{MapData, StackTraceMap};
+use gemscope_probes::facts::KernelFacts;
+use gemscope_trace::{Definition, Stack, StackKind};
+
+use process::Processes;
+use symbols::{KernelSymbols, UserSymbols};
+use tap::Sight;
+pub(crate) use tap::Tap;
+
+/// The definitions of a session, as they are found. They may come after the records that need them.
+#[derive(Debug)]
+pub struct Definitions {
+    receiver: Receiver<Definition>,
+}
+
+impl Definitions {
+    /// The next definition, if there is one now.
+    pub fn try_next(&self) -> Option<Definition> {
+        match self.receiver.try_recv() {
+            Ok(definition) => Some(definition),
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
+        }
+    }
+
+    /// The next definition, waiting for it at most this long.
+    pub fn next(&self, patience: Duration) -> Option<Definition> {
+        match self.receiver.recv_timeout(patience) {
+            Ok(definition) => Some(definition),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+        }
+    }
+}
+
+/// The running thread.
+#[derive(Debug)]
+pub(crate) struct Definer {
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Starts the thread.
+pub(crate) fn start(
+    kernel: StackTraceMap<MapData>,
+    user: StackTraceMap<MapData>,
+    facts: Arc<KernelFacts>,
+) -> std::io::Result<(Definer, Tap, Definitions)> {
+    let (sights, sighted) = tap::channel();
+    let (sender, receiver) = mpsc::channel();
+    let run = move || {
+        let mut kernel_symbols = KernelSymbols::new(&facts.symbols);
+        let mut work = Work {
+            kernel,
+            user,
+            kernel_symbols: &mut kernel_symbols,
+            user_symbols: UserSymbols::new(),
+            processes: Processes::new(),
+            stacks: rustc_hash::FxHashSet::default(),
+            sender,
+        };
+        for sight in sighted {
+            if work.see(sight).is_none() {
+                // Nobody wants definitions any more.
+                return;
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("gemscope-symbols".to_owned()).spawn(run)?;
+    Ok((Definer { thread: Some(thread) }, sights, Definitions { receiver }))
+}
+
+impl Definer {
+    /// Waits until everything seen is defined. The tap must be gone.
+    pub(crate) fn finish(&mut self) {
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread of symbols died: definitions are lost");
+        }
+    }
+}
+
+struct Work<'a, 'b> {
+    kernel: StackTraceMap<MapData>,
+    user: StackTraceMap<MapData>,
+    kernel_symbols: &'b mut KernelSymbols<'a>,
+    user_symbols: UserSymbols,
+    processes: Processes,
+    stacks: rustc_hash::FxHashSet<(bool, i32)>,
+    sender: Sender<Definition>,
+}
+
+impl Work<'_, '_> {
+    /// `None` when nobody listens.
+    fn see(&mut self, sight: Sight) -> Option<()> {
+        match sight {
+            Sight::Fork { parent, child, comm } => self.processes.fork(parent, child, &comm),
+            Sight::Exec { tgid, comm } => {
+                self.user_symbols.forget(tgid);
+                if let Some(again) = self.processes.exec(tgid, &comm) {
+                    self.give(Definition::Process(again))?;
+                }
+            }
+            Sight::Exit { tgid } => self.processes.exit(tgid),
+            Sight::Process { tgid } => {
+                if let Some(process) = self.processes.define(tgid) {
+                    self.give(Definition::Process(process))?;
+                }
+            }
+            Sight::KernelStack { id } => self.kernel_stack(id)?,
+            Sight::UserStack { id, tgid } => self.user_stack(id, tgid)?,
+        }
+        Some(())
+    }
+
+    fn kernel_stack(&mut self, id: i32) -> Option<()> {
+        let Some(frames) = frames(&self.kernel, id) else { return Some(()) };
+        for (depth, &addr) in frames.iter().enumerate() {
+            if let Some(symbol) = self.kernel_symbols.define(addr, depth > 0) {
+                self.give(Definition::Symbol(symbol))?;
+            }
+        }
+        self.give(Definition::Stack(Stack { id, kind: StackKind::Kernel, tgid: 0, frames }))
+    }
+
+    fn user_stack(&mut self, id: i32, tgid: u32) -> Option<()> {
+        let Some(frames) = frames(&self.user, id) else { return Some(()) };
+        for (depth, &addr) in frames.iter().enumerate() {
+            if !self.user_symbols.is_new(tgid, addr) {
+                continue;
+            }
+            let place = self.processes.place(tgid, addr);
+            if let Some(symbol) = self.user_symbols.define(tgid, addr, depth > 0, place.as_ref()) {
+                self.give(Definition::Symbol(symbol))?;
+            }
+        }
+        if self.stacks.insert((true, id)) {
+            self.give(Definition::Stack(Stack { id, kind: StackKind::User, tgid, frames }))?;
+        }
+        Some(())
+    }
+
+    fn give(&self, definition: Definition) -> Option<()> {
+        self.sender.send(definition).ok()
+    }
+}
+
+/// The addresses of a stack, innermost first.
+fn frames(map: &StackTraceMap<MapData>, id: i32) -> Option<Vec<u64>> {
+    let id = u32::try_from(id).ok()?;
+    match map.get(&id, 0) {
+        Ok(stack) => Some(stack.frames().iter().map(|frame| frame.ip).collect()),
+        Err(error) => {
+            tracing::debug!("stack `{id}` could not be read: {error}");
+            None
+        }
+    }
+}
