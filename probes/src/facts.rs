@@ -1,8 +1,11 @@
 //! What one kernel offers: its symbols, types, offsets, profile and features, gathered from bytes.
 
+use std::collections::{BTreeSet, HashSet};
+
 use gemscope_common::{Features, Profile};
 
 use crate::btf::{self, Btf};
+use crate::catalogue::{self, Row};
 use crate::compress;
 use crate::detect::{self, Detected};
 use crate::fallback::Evidence;
@@ -51,6 +54,8 @@ pub struct KernelFacts {
     pub detected: Vec<Detected>,
     /// Is DRM there: loaded as a module, or built in?
     pub drm: bool,
+    /// Functions of the catalogue that are there and that the kernel does not let be probed.
+    pub untraceable: BTreeSet<&'static str>,
     /// What could not be used and why, in words: damaged BTF, a drm.ko that cannot be read.
     pub problems: Vec<String>,
 }
@@ -99,10 +104,28 @@ impl KernelFacts {
             features: detect::certain(&detected),
             detected,
             drm,
+            untraceable: BTreeSet::new(),
             problems,
             symbols,
             btf,
         }
+    }
+
+    /// The same facts, knowing which functions can be traced: the text of `available_filter_functions` in tracefs.
+    ///
+    /// The kernel refuses probes on functions that are not in it. A text without the core's functions is not believed.
+    #[must_use]
+    pub fn with_traceable(mut self, text: &[u8]) -> Self {
+        let names: HashSet<&[u8]> = text
+            .split(|&b| b == b'\n')
+            .filter_map(|line| line.split(u8::is_ascii_whitespace).next())
+            .collect();
+        let listed = |name: &str| names.contains(name.as_bytes());
+        if listed("dma_buf_put") {
+            let catalogue = catalogue::rows().flat_map(Row::symbols).map(|s| s.name);
+            self.untraceable = catalogue.filter(|name| self.symbols.has(name) && !listed(name)).collect();
+        }
+        self
     }
 }
 

@@ -199,7 +199,8 @@ fn outcome(facts: &KernelFacts, options: &PlanOptions, row: &'static Row) -> Out
     }
     // A kernel that is not running has the symbol and no address yet.
     let addresses = facts.symbols.has_addresses();
-    let has = |symbol: &str| if addresses { address(facts, symbol).is_some() } else { facts.symbols.has(symbol) };
+    let has =
+        |symbol: &str| if addresses { address(facts, symbol).is_some() } else { facts.symbols.has(symbol) };
     let needs = ADDRESSES.iter().find(|a| a.required_by == Some(row.id) && !has(a.symbol));
     if let Some(needs) = needs {
         return missing(format!("needs the address of `{}`", needs.symbol));
@@ -316,6 +317,7 @@ fn blinds_when_absent(facts: &KernelFacts, row: &Row) -> bool {
 
 /// The first symbol of a target that exists and is what the programs were written for.
 fn choose<'a>(facts: &'a KernelFacts, row: &Row, target: &Target) -> Result<(Symbol<'a>, bool), NoSite> {
+    let mut untraceable = None;
     for wanted in target.symbols {
         let all: Vec<_> = facts.symbols.lookup(wanted.name).filter(Symbol::is_function).collect();
         let own = |s: &&Symbol<'_>| s.module == wanted.module || s.module == crate::symbols::VMLINUX;
@@ -332,6 +334,10 @@ fn choose<'a>(facts: &'a KernelFacts, row: &Row, target: &Target) -> Result<(Sym
                 return Err(NoSite::Refused(reason));
             }
         };
+        if facts.untraceable.contains(wanted.name) {
+            untraceable = Some(format!("the kernel does not let `{}` be probed", wanted.name));
+            continue;
+        }
         if let Some(difference) = mismatch(facts, row, symbol) {
             return Err(NoSite::Refused(format!(
                 "`{}` is not the function expected: {difference}",
@@ -340,7 +346,7 @@ fn choose<'a>(facts: &'a KernelFacts, row: &Row, target: &Target) -> Result<(Sym
         }
         return Ok((symbol, all.len() > 1));
     }
-    Err(NoSite::Absent)
+    Err(untraceable.map_or(NoSite::Absent, NoSite::Refused))
 }
 
 /// How the function's prototype in BTF differs from every one the programs were written for.

@@ -4,6 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use gemscope_probes::btf::Btf;
+use gemscope_probes::btf::minimise::{Wanted, minimise};
+use gemscope_probes::fields::{Field, Home};
 use gemscope_probes::{PlanOptions, explain, image, plan};
 
 /// Unpacked kernels: folders with a vmlinuz somewhere below.
@@ -32,6 +35,20 @@ fn walk(dir: &Path, vmlinuz: &mut Option<PathBuf>, modules: &mut Vec<PathBuf>) {
     }
 }
 
+/// What is left of a kernel's types when only the fields are kept leads to the same places.
+fn check_minimised(btf: &Btf) {
+    let home = |f: &Field| if f.home() == Home::Drm { "drm" } else { "vmlinux" };
+    let member = |f: &Field| (home(f).to_owned(), f.type_name().to_owned(), f.path().to_owned());
+    let small =
+        minimise(btf, &Wanted { members: Field::ALL.iter().map(member).collect(), ..Wanted::default() });
+    let modules: Vec<_> = small.modules.iter().map(|(n, b)| (n.as_str(), b.as_slice())).collect();
+    assert!(small.vmlinux.len() < 30_000 && modules.iter().all(|(_, b)| b.len() < 30_000));
+    let small = Btf::parse(&small.vmlinux, &modules).unwrap();
+    for &field in Field::ALL {
+        assert_eq!(small.field(field), btf.field(field), "{field:?}");
+    }
+}
+
 #[test]
 fn kernels_that_do_not_run_answer_like_running_ones() {
     let mut tested = 0;
@@ -47,6 +64,9 @@ fn kernels_that_do_not_run_answer_like_running_ones() {
         let plan = plan(&facts, &PlanOptions { hot: true, ..PlanOptions::default() });
         let blind: Vec<_> = plan.probes.iter().filter_map(|p| Some((p.blinds(), p.degradation()?))).collect();
         assert_eq!(blind, [], "{name}:\n{}", explain::table(Some(&plan)));
+        if let Some(btf) = &facts.btf {
+            check_minimised(btf);
+        }
         tested += 1;
     }
     eprintln!("{tested} whole kernels were at hand");

@@ -311,6 +311,22 @@ fn what_is_not_there_is_missing_with_a_reason() {
 }
 
 #[test]
+fn functions_that_cannot_be_traced_give_way_to_others() {
+    let closes = |functions: &str| {
+        let facts = Fixture::load("7.2").facts().with_traceable(functions.as_bytes());
+        let plan =
+            plan(&facts, &PlanOptions { only: Some(vec![ProbeId::BufFdClose]), ..PlanOptions::default() });
+        explain::status(plan.probes.iter().find(|p| p.row.id == ProbeId::BufFdClose).unwrap())
+    };
+    assert_eq!(closes("dma_buf_put\nfilp_flush\nfilp_close\n").1, "filp_flush");
+    assert_eq!(closes("dma_buf_put\nfilp_close\ndrm_gem_release [drm]\n").1, "filp_close");
+    let (state, why) = closes("dma_buf_put\n");
+    assert_eq!((state, why.as_str()), ("missing", "the kernel does not let `filp_close` be probed"));
+    // A list that cannot be right says nothing.
+    assert_eq!(closes("").1, "filp_flush");
+}
+
+#[test]
 fn close_is_probed_where_close_goes_through() {
     for (line, symbol) in
         [("5.10", "filp_close"), ("6.1", "filp_close"), ("6.12", "filp_flush"), ("7.2", "filp_flush")]

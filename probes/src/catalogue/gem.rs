@@ -8,27 +8,25 @@ const FREE: &str = "void free(struct drm_gem_object *)";
 
 /// The functions that drivers put into `funcs->free` (before 5.11 also `driver->gem_free_object_unlocked`).
 const DRIVER_FREE: &[Target] = &[
-    // Shmem drivers without a function of their own; its wrapper is in the helper's default funcs.
+    // What the helpers put into `funcs->free` is an inline function of a header, which cannot be probed; the function
+    // that it calls can. Drivers with a function of their own may call it later again, from a worker.
     Target {
         symbols: &[
-            sym("drm_gem_shmem_object_free", "drm_shmem_helper", "6.1 and later"),
-            sym(
-                "drm_gem_shmem_free",
-                "drm_shmem_helper",
-                "6.1 and later, as the function behind the wrapper",
-            ),
+            sym("drm_gem_shmem_free", "drm_shmem_helper", "5.16 and later"),
             sym("drm_gem_shmem_free_object", "drm_shmem_helper", "up to 5.15"),
         ],
     },
     Target {
         symbols: &[
-            sym("drm_gem_dma_object_free", "drm_dma_helper", "6.0 and later"),
+            sym("drm_gem_dma_free", "drm_dma_helper", "6.0 and later"),
+            sym("drm_gem_cma_free", "drm_cma_helper", "5.16 to 5.19"),
             sym("drm_gem_cma_free_object", "drm_cma_helper", "up to 5.15"),
         ],
     },
     Target { symbols: &[sym("drm_gem_vram_object_free", "drm_vram_helper", "all")] },
     Target { symbols: &[sym("vgem_gem_free_object", "vgem", "up to 5.12")] },
     Target { symbols: &[sym("virtio_gpu_free_object", "virtio_gpu", "all")] },
+    Target { symbols: &[sym("virtio_gpu_vram_free", "virtio_gpu", "5.12 and later")] },
     Target { symbols: &[sym("qxl_gem_object_free", "qxl", "all")] },
     Target { symbols: &[sym("vmw_gem_object_free", "vmwgfx", "5.16 and later")] },
     Target { symbols: &[sym("i915_gem_free_object", "i915", "all")] },
@@ -37,7 +35,12 @@ const DRIVER_FREE: &[Target] = &[
     Target { symbols: &[sym("radeon_gem_object_free", "radeon", "all")] },
     Target { symbols: &[sym("nouveau_gem_object_del", "nouveau", "all")] },
     Target { symbols: &[sym("psb_gem_free_object", "gma500_gfx", "all")] },
-    Target { symbols: &[sym("xen_drm_front_gem_object_free", "xen_drm_front", "all")] },
+    Target {
+        symbols: &[
+            sym("xen_drm_front_gem_object_free", "drm_xen_front", "5.11 and later"),
+            sym("xen_drm_drv_free_object_unlocked", "drm_xen_front", "up to 5.10"),
+        ],
+    },
     Target { symbols: &[sym("ivpu_gem_bo_free", "intel_vpu", "6.3 and later")] },
     Target { symbols: &[sym("amdxdna_gem_obj_free", "amdxdna", "6.14 and later")] },
     Target { symbols: &[sym("qaic_free_object", "qaic", "6.4 and later")] },
@@ -99,14 +102,20 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         id: ProbeId::ObjectDriverFree,
         attach: Attach::Kprobe(DRIVER_FREE),
-        prototypes: &[FREE, "void drm_gem_shmem_free(struct drm_gem_shmem_object *)"],
+        // The first member of the helpers' objects is the GEM object.
+        prototypes: &[
+            FREE,
+            "void drm_gem_shmem_free(struct drm_gem_shmem_object *)",
+            "void drm_gem_dma_free(struct drm_gem_dma_object *)",
+            "void drm_gem_cma_free(struct drm_gem_cma_object *)",
+        ],
         captures: "the object whose last reference was dropped, in the thread that dropped it",
         optional: &[GEM],
         emits: Emits::Point,
         rules: &[25, 62],
         findings: &["object-leak"],
         blind: "the instant of the last put is not seen: drivers that destroy later make the death look late",
-        caution: "one function per driver; drivers loaded after the start are not covered",
+        caution: "one function per driver: drivers loaded after the start are not covered, and one object may be freed through two",
         ..BASE
     },
     Row {
