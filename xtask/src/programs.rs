@@ -70,8 +70,11 @@ pub fn build(programs: &[Program]) -> Result<Vec<(String, PathBuf)>> {
         command.args(["--package", program.package()]);
     }
     command.arg("--target-dir").arg(&dir);
-    command.env("RUSTFLAGS", "-C target-feature=+crt-static -C force-frame-pointers=yes");
-    command.env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("CARGO_TARGET_DIR");
+    // Paths in recorded stacks are told from the workspace's root, wherever it is checked out.
+    let root = format!("--remap-path-prefix={}/=", workspace::root().display());
+    let flags = ["-Ctarget-feature=+crt-static", "-Cforce-frame-pointers=yes", &root];
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
+    command.env_remove("CARGO_TARGET_DIR");
     tool::shown(&mut command)?;
     let built = dir.join(TARGET).join("guest");
     Ok(programs.iter().map(|program| (program.name().to_owned(), built.join(program.name()))).collect())
