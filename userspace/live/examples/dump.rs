@@ -1,6 +1,6 @@
 //! Prints the records of the running kernel: a tool for whoever works on the probes. Needs root.
 //!
-//! `dump [--hot] [--log] [--filter-tree] [--ring BYTES] [--stall MS] [--quiet] [--root] -- COMMAND...`
+//! `dump [--hot] [--log] [--filter-tree] [--ring BYTES] [--stall MS] [--quiet] [--debug] [--root] -- COMMAND...`
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -17,6 +17,9 @@ fn main() -> ExitCode {
     let flag = |name: &str| ours.iter().any(|a| a == name);
     let value =
         |name: &str| ours.iter().position(|a| a == name).and_then(|i| ours.get(i + 1)?.parse::<u64>().ok());
+    if flag("--debug") {
+        tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_writer(std::io::stderr).init();
+    }
     if flag("--log") {
         log::set_logger(&Print).expect("first");
         log::set_max_level(log::LevelFilter::Debug);

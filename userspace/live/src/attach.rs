@@ -165,9 +165,12 @@ impl Attached {
         };
         let name = free_name(&self.named, &site.program);
         let symbol = if site.ambiguous { site.qualified() } else { site.symbol.clone() };
+        let begin = std::time::Instant::now();
         let id = events.make(&name, place, &symbol).map_err(|e| explain(&e, "does not take the probe"))?;
+        let made = begin.elapsed();
         self.named.insert(name, (row.id, phase));
         let event = perf::attach(id, cpu, fd).map_err(|e| explain(&e, "does not attach the program"))?;
+        tracing::debug!("`{symbol}`: event {made:?}, attached {:?}", begin.elapsed());
         self.perf.push(event);
         Ok(())
     }

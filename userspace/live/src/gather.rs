@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use gemscope_probes::catalogue;
 use gemscope_probes::facts::{self, Input, KernelFacts};
 
+use crate::prereq;
+
 /// Why the kernel could not be looked at.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -35,13 +37,19 @@ pub fn kernel_facts() -> Result<KernelFacts, Error> {
     let release = rustix::system::uname().release().to_string_lossy().into_owned();
     let drm_ko = module_file(&release, "drm").and_then(|path| fs::read(path).ok());
     let version = fs::read_to_string("/proc/version").ok();
-    Ok(KernelFacts::new(Input {
+    let facts = KernelFacts::new(Input {
         kallsyms: &kallsyms,
         vmlinux_btf: vmlinux.as_deref(),
         module_btf: &module_btf,
         drm_ko: drm_ko.as_deref(),
         version: version.as_deref(),
-    })?)
+    })?;
+    // What may be traced: the kernel refuses functions that were compiled without a place for it.
+    let traceable = prereq::tracefs().and_then(|root| fs::read(root.join("available_filter_functions")).ok());
+    Ok(match traceable {
+        Some(list) => facts.with_traceable(&list),
+        None => facts,
+    })
 }
 
 /// The modules that the catalogue names, as the kernel spells them.

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
+use std::time::Instant;
 
 use aya::Ebpf;
 use aya::maps::{Array, MapData, MapError, RingBuf, StackTraceMap};
@@ -107,14 +108,18 @@ impl Session {
         if let Some(check) = prereq::blocker() {
             return Err(StartError::Prerequisite(check));
         }
+        let mut steps = Steps::new();
         let facts = Arc::new(gather::kernel_facts()?);
+        steps.done("look at the kernel");
         let wanted = PlanOptions { hot: options.hot, deny: options.deny.clone(), only: options.only.clone() };
         let mut plan = plan::plan(&facts, &wanted);
         let mut ebpf = load::load(&plan, options)?;
+        steps.done("plan and load");
         let invoker = Invoker::from_sudo()?;
 
         let (events, remover) = open_events();
         let attached = attach::attach(&mut ebpf, &mut plan, events);
+        steps.done("attach");
         if !plan.attached().any(|row| matches!(row.attach, catalogue::Attach::Kprobe(_))) {
             return Err(StartError::NoProbe(reasons(&plan)));
         }
@@ -220,10 +225,13 @@ impl Session {
     /// Detaches everything, reads what is left, and counts.
     #[must_use]
     pub fn stop(mut self) -> Tail {
+        let mut steps = Steps::new();
         self.attached.quiet();
+        steps.done("detach");
         let misses = self.misses();
         let hits = self.attached.hits();
         self.attached.detach(&mut self.ebpf);
+        steps.done("count and remove the events");
         self.reader.finish();
         if let Some(definer) = &mut self.definer {
             definer.finish();
@@ -231,6 +239,7 @@ impl Session {
         if let Some(log) = &mut self.kernel_log {
             log.finish();
         }
+        steps.done("read what is left");
         Tail {
             drops: self.drops(),
             batches: self.batches.clone(),
@@ -257,6 +266,21 @@ impl Session {
         }
         all.retain(|_, count| *count > 0);
         all
+    }
+}
+
+/// Says at debug level how long each step took.
+struct Steps(Instant);
+
+impl Steps {
+    fn new() -> Self {
+        Self(Instant::now())
+    }
+
+    fn done(&mut self, what: &str) {
+        let now = Instant::now();
+        tracing::debug!("{what}: {:?}", now.duration_since(self.0));
+        self.0 = now;
     }
 }
 
