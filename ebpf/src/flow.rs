@@ -177,6 +177,17 @@ pub enum Nesting {
     Once,
 }
 
+/// What the return register means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Returns {
+    /// A value as wide as the register, or as narrow as an `int`.
+    Value,
+    /// A `bool`: only the lowest byte is defined.
+    Bool,
+    /// Nothing: what the register happens to hold is not told.
+    Nothing,
+}
+
 #[inline(always)]
 fn args_key(id: ProbeId, depth: u64) -> ArgsKey {
     (bpf_get_current_pid_tgid() << 32) | ((id as u64) << 8) | depth
@@ -273,6 +284,7 @@ pub fn leave<P: Seen + Copy + Default + 'static>(
     ctx: &RetProbeContext,
     id: ProbeId,
     nesting: Nesting,
+    returns: Returns,
     stacks: u32,
     finish: impl FnOnce(&mut Reader, &mut P, u64, u64),
 ) {
@@ -280,7 +292,11 @@ pub fn leave<P: Seen + Copy + Default + 'static>(
         return;
     }
     let mut head = Head::new(id, Phase::Return);
-    let ret: u64 = ctx.ret();
+    let ret: u64 = match returns {
+        Returns::Value => ctx.ret(),
+        Returns::Bool => ctx.ret::<u64>() & 0xff,
+        Returns::Nothing => 0,
+    };
     head.ret = ret as i64;
     let mut key = args_key(id, u64::from(nesting == Nesting::Once));
     let mut saved = ARGS.get_ptr(key);

@@ -5,7 +5,7 @@ use aya_ebpf::programs::{ProbeContext, RetProbeContext};
 use gemscope_common::{Attachment, ProbeId};
 
 use super::{arg, arg32};
-use crate::flow::{Nesting, enter, keep, leave, point};
+use crate::flow::{Nesting, Returns, enter, keep, leave, point};
 use crate::globals::{OFF_ATTACH_DEV, OFF_ATTACH_DMABUF, OFF_ATTACH_IMPORTER_OPS, stacks};
 use crate::read::{Reader, ok_pointer};
 use crate::snapshot;
@@ -48,12 +48,19 @@ pub fn attach_e(ctx: ProbeContext) -> u32 {
 /// See [`attach_e`].
 #[kretprobe]
 pub fn attach_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::Attach, Nesting::Once, stacks::BOTH, |_, payload: &mut Attachment, _, ret| {
-        payload.attach = ok_pointer(ret);
-        if payload.attach != 0 {
-            payload.attached_to = payload.dma_buf;
-        }
-    });
+    leave(
+        &ctx,
+        ProbeId::Attach,
+        Nesting::Once,
+        Returns::Value,
+        stacks::BOTH,
+        |_, payload: &mut Attachment, _, ret| {
+            payload.attach = ok_pointer(ret);
+            if payload.attach != 0 {
+                payload.attached_to = payload.dma_buf;
+            }
+        },
+    );
     0
 }
 
@@ -91,7 +98,7 @@ pub fn map_e(ctx: ProbeContext) -> u32 {
 /// See [`map_e`].
 #[kretprobe]
 pub fn map_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::Map, Nesting::Once, 0, |_, payload: &mut Attachment, _, ret| {
+    leave(&ctx, ProbeId::Map, Nesting::Once, Returns::Value, 0, |_, payload: &mut Attachment, _, ret| {
         payload.sgt = ok_pointer(ret);
     });
     0

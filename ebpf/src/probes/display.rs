@@ -5,7 +5,7 @@ use aya_ebpf::programs::{ProbeContext, RetProbeContext};
 use gemscope_common::{Framebuffer, Mapping, ProbeId};
 
 use super::arg;
-use crate::flow::{Nesting, enter, keep, leave, point};
+use crate::flow::{Nesting, Returns, enter, keep, leave, point};
 use crate::globals::{OFF_FILP_PRIVATE, OFF_VMA_END, OFF_VMA_PRIVATE, OFF_VMA_START, stacks};
 use crate::read::Reader;
 use crate::snapshot;
@@ -22,7 +22,7 @@ pub fn fb_init_e(ctx: ProbeContext) -> u32 {
 /// See [`fb_init_e`]. The caller has not let go of the framebuffer yet.
 #[kretprobe]
 pub fn fb_init_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::FbInit, Nesting::Never, 0, |r, payload: &mut Framebuffer, _, _| {
+    leave(&ctx, ProbeId::FbInit, Nesting::Never, Returns::Value, 0, |r, payload: &mut Framebuffer, _, _| {
         *payload = snapshot::framebuffer(r, payload.fb, payload.dev);
     });
     0
@@ -40,7 +40,7 @@ pub fn fb_cleanup_e(ctx: ProbeContext) -> u32 {
 /// See [`fb_cleanup_e`].
 #[kretprobe]
 pub fn fb_cleanup_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::FbCleanup, Nesting::Never, 0, |_, _: &mut Framebuffer, _, _| {});
+    leave(&ctx, ProbeId::FbCleanup, Nesting::Never, Returns::Nothing, 0, |_, _: &mut Framebuffer, _, _| {});
     0
 }
 
@@ -63,7 +63,14 @@ pub fn gem_mmap_e(ctx: ProbeContext) -> u32 {
 /// See [`gem_mmap_e`].
 #[kretprobe]
 pub fn gem_mmap_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::GemMmap, Nesting::Never, stacks::BOTH, |_, _: &mut Mapping, _, _| {});
+    leave(
+        &ctx,
+        ProbeId::GemMmap,
+        Nesting::Never,
+        Returns::Value,
+        stacks::BOTH,
+        |_, _: &mut Mapping, _, _| {},
+    );
     0
 }
 
@@ -106,6 +113,6 @@ pub fn dmabuf_mmap_e(ctx: ProbeContext) -> u32 {
 /// See [`dmabuf_mmap_e`].
 #[kretprobe]
 pub fn dmabuf_mmap_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::BufMmap, Nesting::Never, 0, |_, _: &mut Mapping, _, _| {});
+    leave(&ctx, ProbeId::BufMmap, Nesting::Never, Returns::Value, 0, |_, _: &mut Mapping, _, _| {});
     0
 }

@@ -5,7 +5,7 @@ use aya_ebpf::programs::{ProbeContext, RetProbeContext};
 use gemscope_common::{Buf, BufExport, BufIoctl, ProbeId};
 
 use super::{arg, arg32};
-use crate::flow::{Nesting, enter, keep, leave, point};
+use crate::flow::{Nesting, Returns, enter, keep, leave, point};
 use crate::globals::*;
 use crate::read::{Reader, ok_pointer};
 use crate::snapshot;
@@ -65,14 +65,21 @@ fn gem_exporter(r: &mut Reader, ops: u64) -> u32 {
 /// See [`dmabuf_export_e`]. The caller owns the only reference: the dma-buf is alive.
 #[kretprobe]
 pub fn dmabuf_export_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::BufExport, Nesting::Never, stacks::BOTH, |r, payload: &mut BufExport, _, ret| {
-        payload.dma_buf = ok_pointer(ret);
-        payload.ino = snapshot::buf_ino(r, payload.dma_buf);
-        if payload.exp_name[0] == 0 {
-            let name = r.pointer(payload.dma_buf, &OFF_BUF_EXP_NAME);
-            payload.exp_name = r.string(name);
-        }
-    });
+    leave(
+        &ctx,
+        ProbeId::BufExport,
+        Nesting::Never,
+        Returns::Value,
+        stacks::BOTH,
+        |r, payload: &mut BufExport, _, ret| {
+            payload.dma_buf = ok_pointer(ret);
+            payload.ino = snapshot::buf_ino(r, payload.dma_buf);
+            if payload.exp_name[0] == 0 {
+                let name = r.pointer(payload.dma_buf, &OFF_BUF_EXP_NAME);
+                payload.exp_name = r.string(name);
+            }
+        },
+    );
     0
 }
 
@@ -88,9 +95,16 @@ pub fn dmabuf_fd_e(ctx: ProbeContext) -> u32 {
 /// See [`dmabuf_fd_e`]. The fd is live: the dma-buf may be gone already, nothing is read of it here.
 #[kretprobe]
 pub fn dmabuf_fd_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::BufFd, Nesting::Never, stacks::USER, |_, payload: &mut Buf, _, ret| {
-        payload.fd = if (ret as i32) < 0 { NO_FD } else { ret as i32 };
-    });
+    leave(
+        &ctx,
+        ProbeId::BufFd,
+        Nesting::Never,
+        Returns::Value,
+        stacks::USER,
+        |_, payload: &mut Buf, _, ret| {
+            payload.fd = if (ret as i32) < 0 { NO_FD } else { ret as i32 };
+        },
+    );
     0
 }
 
@@ -114,7 +128,7 @@ pub fn dmabuf_get_e(ctx: ProbeContext) -> u32 {
 /// See [`dmabuf_get_e`]. The caller owns a reference: the dma-buf is alive.
 #[kretprobe]
 pub fn dmabuf_get_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::BufGet, Nesting::Never, 0, |r, payload: &mut Buf, _, ret| {
+    leave(&ctx, ProbeId::BufGet, Nesting::Never, Returns::Value, 0, |r, payload: &mut Buf, _, ret| {
         let fd = payload.fd;
         *payload = live_buf(r, ok_pointer(ret), fd);
     });
@@ -201,7 +215,7 @@ pub fn dmabuf_ioctl_e(ctx: ProbeContext) -> u32 {
 /// See [`dmabuf_ioctl_e`].
 #[kretprobe]
 pub fn dmabuf_ioctl_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::BufIoctl, Nesting::Never, 0, |_, _: &mut BufIoctl, _, _| {});
+    leave(&ctx, ProbeId::BufIoctl, Nesting::Never, Returns::Value, 0, |_, _: &mut BufIoctl, _, _| {});
     0
 }
 

@@ -5,7 +5,7 @@ use aya_ebpf::programs::{ProbeContext, RetProbeContext};
 use gemscope_common::{ChangeHandle, DrmFile, Gem, ProbeId};
 
 use super::{arg, arg32};
-use crate::flow::{Nesting, enter, keep, leave, point};
+use crate::flow::{Nesting, Returns, enter, keep, leave, point};
 use crate::globals::{OFF_FILE_PRIME, OFF_PRIME_DMABUFS, stacks};
 use crate::read::{Reader, container, ok_pointer};
 use crate::snapshot;
@@ -28,11 +28,18 @@ pub fn handle_create_e(ctx: ProbeContext) -> u32 {
 /// See [`handle_create_e`].
 #[kretprobe]
 pub fn handle_create_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::HandleCreate, Nesting::Never, 0, |r, payload: &mut Gem, handlep, ret| {
-        if ret as i32 == 0 {
-            payload.handle = r.at(handlep);
-        }
-    });
+    leave(
+        &ctx,
+        ProbeId::HandleCreate,
+        Nesting::Never,
+        Returns::Value,
+        0,
+        |r, payload: &mut Gem, handlep, ret| {
+            if ret as i32 == 0 {
+                payload.handle = r.at(handlep);
+            }
+        },
+    );
     0
 }
 
@@ -48,7 +55,7 @@ pub fn handle_delete_e(ctx: ProbeContext) -> u32 {
 /// See [`handle_delete_e`].
 #[kretprobe]
 pub fn handle_delete_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::HandleDelete, Nesting::Never, 0, |_, _: &mut Gem, _, _| {});
+    leave(&ctx, ProbeId::HandleDelete, Nesting::Never, Returns::Value, 0, |_, _: &mut Gem, _, _| {});
     0
 }
 
@@ -69,7 +76,7 @@ pub fn handle_release_e(ctx: ProbeContext) -> u32 {
 /// See [`handle_release_e`].
 #[kretprobe]
 pub fn handle_release_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::HandleRelease, Nesting::Never, 0, |_, _: &mut Gem, _, _| {});
+    leave(&ctx, ProbeId::HandleRelease, Nesting::Never, Returns::Value, 0, |_, _: &mut Gem, _, _| {});
     0
 }
 
@@ -85,7 +92,7 @@ pub fn handle_put_e(ctx: ProbeContext) -> u32 {
 /// See [`handle_put_e`]. The object may be gone.
 #[kretprobe]
 pub fn handle_put_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::HandlePut, Nesting::Never, 0, |_, _: &mut Gem, _, _| {});
+    leave(&ctx, ProbeId::HandlePut, Nesting::Never, Returns::Nothing, 0, |_, _: &mut Gem, _, _| {});
     0
 }
 
@@ -110,7 +117,7 @@ pub fn handle_get_if_exists_e(ctx: ProbeContext) -> u32 {
 /// See [`handle_get_if_exists_e`].
 #[kretprobe]
 pub fn handle_get_if_exists_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::HandleGetIfExists, Nesting::Never, 0, |_, _: &mut Gem, _, _| {});
+    leave(&ctx, ProbeId::HandleGetIfExists, Nesting::Never, Returns::Bool, 0, |_, _: &mut Gem, _, _| {});
     0
 }
 
@@ -128,7 +135,7 @@ pub fn change_handle_e(ctx: ProbeContext) -> u32 {
 /// See [`change_handle_e`].
 #[kretprobe]
 pub fn change_handle_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::ChangeHandle, Nesting::Never, 0, |_, _: &mut ChangeHandle, _, _| {});
+    leave(&ctx, ProbeId::ChangeHandle, Nesting::Never, Returns::Value, 0, |_, _: &mut ChangeHandle, _, _| {});
     0
 }
 
@@ -146,7 +153,7 @@ pub fn flink_e(ctx: ProbeContext) -> u32 {
 /// See [`flink_e`].
 #[kretprobe]
 pub fn flink_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::Flink, Nesting::Never, 0, |r, payload: &mut Gem, data, ret| {
+    leave(&ctx, ProbeId::Flink, Nesting::Never, Returns::Value, 0, |r, payload: &mut Gem, data, ret| {
         if ret as i32 == 0 && data != 0 {
             payload.name = r.at(data + 4);
         }
@@ -168,7 +175,7 @@ pub fn gem_open_e(ctx: ProbeContext) -> u32 {
 /// See [`gem_open_e`].
 #[kretprobe]
 pub fn gem_open_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::GemOpen, Nesting::Never, 0, |r, payload: &mut Gem, data, ret| {
+    leave(&ctx, ProbeId::GemOpen, Nesting::Never, Returns::Value, 0, |r, payload: &mut Gem, data, ret| {
         if ret as i32 == 0 && data != 0 {
             payload.handle = r.at(data + 4);
             payload.size = r.at(data + 8);
@@ -209,7 +216,7 @@ fn getfb_enter(ctx: &ProbeContext, id: ProbeId) {
 
 #[inline(always)]
 fn getfb_leave(ctx: &RetProbeContext, id: ProbeId, offset: u64) {
-    leave(ctx, id, Nesting::Never, 0, |r, payload: &mut Gem, data, ret| {
+    leave(ctx, id, Nesting::Never, Returns::Value, 0, |r, payload: &mut Gem, data, ret| {
         if ret as i32 == 0 && data != 0 {
             payload.handle = r.at(data + offset);
         }
@@ -254,7 +261,7 @@ pub fn file_open_e(ctx: ProbeContext) -> u32 {
 /// See [`file_open_e`].
 #[kretprobe]
 pub fn file_open_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::FileOpen, Nesting::Never, 0, |r, payload: &mut DrmFile, _, ret| {
+    leave(&ctx, ProbeId::FileOpen, Nesting::Never, Returns::Value, 0, |r, payload: &mut DrmFile, _, ret| {
         *payload = snapshot::drm_file(r, ok_pointer(ret));
     });
     0
@@ -272,7 +279,7 @@ pub fn file_close_e(ctx: ProbeContext) -> u32 {
 /// See [`file_close_e`].
 #[kretprobe]
 pub fn file_close_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::FileClose, Nesting::Never, 0, |_, _: &mut DrmFile, _, _| {});
+    leave(&ctx, ProbeId::FileClose, Nesting::Never, Returns::Nothing, 0, |_, _: &mut DrmFile, _, _| {});
     0
 }
 
@@ -299,6 +306,6 @@ pub fn fb_release_e(ctx: ProbeContext) -> u32 {
 /// See [`fb_release_e`].
 #[kretprobe]
 pub fn fb_release_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::FbRelease, Nesting::Never, 0, |_, _: &mut DrmFile, _, _| {});
+    leave(&ctx, ProbeId::FbRelease, Nesting::Never, Returns::Nothing, 0, |_, _: &mut DrmFile, _, _| {});
     0
 }

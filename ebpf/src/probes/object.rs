@@ -5,7 +5,7 @@ use aya_ebpf::programs::{ProbeContext, RetProbeContext};
 use gemscope_common::{Gem, ProbeId};
 
 use super::{arg, arg32};
-use crate::flow::{Nesting, keep, leave, point};
+use crate::flow::{Nesting, Returns, keep, leave, point};
 use crate::globals::stacks;
 use crate::read::{Reader, ok_pointer};
 use crate::snapshot;
@@ -58,7 +58,7 @@ pub fn object_lookup_e(ctx: ProbeContext) -> u32 {
 /// See [`object_lookup_e`].
 #[kretprobe]
 pub fn object_lookup_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::ObjectLookup, Nesting::Never, 0, |r, payload: &mut Gem, _, ret| {
+    leave(&ctx, ProbeId::ObjectLookup, Nesting::Never, Returns::Value, 0, |r, payload: &mut Gem, _, ret| {
         // The caller owns a reference: the object is alive.
         let obj = ok_pointer(ret);
         if obj != 0 {

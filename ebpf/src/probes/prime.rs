@@ -5,7 +5,7 @@ use aya_ebpf::programs::{ProbeContext, RetProbeContext};
 use gemscope_common::{Gem, Prime, ProbeId};
 
 use super::{arg, arg32};
-use crate::flow::{Nesting, enter, leave};
+use crate::flow::{Nesting, Returns, enter, leave};
 use crate::globals::{OFF_FILE_PRIME, stacks};
 use crate::read::{Reader, container, ok_pointer};
 use crate::snapshot;
@@ -31,9 +31,16 @@ pub fn export_ioctl_e(ctx: ProbeContext) -> u32 {
 /// See [`export_ioctl_e`]. The fd is live: its dma-buf may be gone already.
 #[kretprobe]
 pub fn export_ioctl_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::ExportIoctl, Nesting::Never, 0, |r, payload: &mut Prime, data, ret| {
-        payload.fd = if ret as i32 == 0 && data != 0 { r.at(data + PRIME_HANDLE_FD) } else { NO_FD };
-    });
+    leave(
+        &ctx,
+        ProbeId::ExportIoctl,
+        Nesting::Never,
+        Returns::Value,
+        0,
+        |r, payload: &mut Prime, data, ret| {
+            payload.fd = if ret as i32 == 0 && data != 0 { r.at(data + PRIME_HANDLE_FD) } else { NO_FD };
+        },
+    );
     0
 }
 
@@ -56,9 +63,16 @@ pub fn export_to_fd_e(ctx: ProbeContext) -> u32 {
 /// See [`export_to_fd_e`]. The fd is live: its dma-buf may be gone already.
 #[kretprobe]
 pub fn export_to_fd_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::ExportToFd, Nesting::Never, 0, |r, payload: &mut Prime, prime_fd, ret| {
-        payload.fd = if ret as i32 == 0 && prime_fd != 0 { r.at(prime_fd) } else { NO_FD };
-    });
+    leave(
+        &ctx,
+        ProbeId::ExportToFd,
+        Nesting::Never,
+        Returns::Value,
+        0,
+        |r, payload: &mut Prime, prime_fd, ret| {
+            payload.fd = if ret as i32 == 0 && prime_fd != 0 { r.at(prime_fd) } else { NO_FD };
+        },
+    );
     0
 }
 
@@ -80,11 +94,18 @@ pub fn export_to_dmabuf_e(ctx: ProbeContext) -> u32 {
 /// See [`export_to_dmabuf_e`]. The caller owns a reference: the dma-buf is alive.
 #[kretprobe]
 pub fn export_to_dmabuf_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::ExportToDmabuf, Nesting::Never, 0, |r, payload: &mut Prime, _, ret| {
-        payload.fd = NO_FD;
-        payload.dma_buf = ok_pointer(ret);
-        payload.ino = snapshot::buf_ino(r, payload.dma_buf);
-    });
+    leave(
+        &ctx,
+        ProbeId::ExportToDmabuf,
+        Nesting::Never,
+        Returns::Value,
+        0,
+        |r, payload: &mut Prime, _, ret| {
+            payload.fd = NO_FD;
+            payload.dma_buf = ok_pointer(ret);
+            payload.ino = snapshot::buf_ino(r, payload.dma_buf);
+        },
+    );
     0
 }
 
@@ -100,7 +121,7 @@ pub fn import_e(ctx: ProbeContext) -> u32 {
 /// See [`import_e`].
 #[kretprobe]
 pub fn import_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::Import, Nesting::Never, 0, |r, payload: &mut Prime, handle, ret| {
+    leave(&ctx, ProbeId::Import, Nesting::Never, Returns::Value, 0, |r, payload: &mut Prime, handle, ret| {
         if ret as i32 == 0 {
             payload.handle = r.at(handle);
         }
@@ -124,7 +145,7 @@ fn hook_enter(ctx: &ProbeContext, id: ProbeId) {
 
 #[inline(always)]
 fn hook_leave(ctx: &RetProbeContext, id: ProbeId) {
-    leave(ctx, id, Nesting::Once, 0, |_, payload: &mut Prime, _, ret| {
+    leave(ctx, id, Nesting::Once, Returns::Value, 0, |_, payload: &mut Prime, _, ret| {
         payload.fd = NO_FD;
         payload.obj = ok_pointer(ret);
     });
@@ -178,7 +199,7 @@ pub fn cache_add_e(ctx: ProbeContext) -> u32 {
 /// See [`cache_add_e`].
 #[kretprobe]
 pub fn cache_add_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::CacheAdd, Nesting::Never, 0, |_, _: &mut Prime, _, _| {});
+    leave(&ctx, ProbeId::CacheAdd, Nesting::Never, Returns::Value, 0, |_, _: &mut Prime, _, _| {});
     0
 }
 
@@ -198,7 +219,7 @@ pub fn cache_remove_e(ctx: ProbeContext) -> u32 {
 /// See [`cache_remove_e`].
 #[kretprobe]
 pub fn cache_remove_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::CacheRemove, Nesting::Never, 0, |_, _: &mut Prime, _, _| {});
+    leave(&ctx, ProbeId::CacheRemove, Nesting::Never, Returns::Nothing, 0, |_, _: &mut Prime, _, _| {});
     0
 }
 
@@ -214,6 +235,6 @@ pub fn import_destroy_e(ctx: ProbeContext) -> u32 {
 /// See [`import_destroy_e`].
 #[kretprobe]
 pub fn import_destroy_r(ctx: RetProbeContext) -> u32 {
-    leave(&ctx, ProbeId::ImportDestroy, Nesting::Never, 0, |_, _: &mut Gem, _, _| {});
+    leave(&ctx, ProbeId::ImportDestroy, Nesting::Never, Returns::Nothing, 0, |_, _: &mut Gem, _, _| {});
     0
 }

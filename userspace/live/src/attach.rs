@@ -33,15 +33,24 @@ pub struct Attached {
     perf: Vec<OwnedFd>,
     /// By event name.
     named: BTreeMap<String, (ProbeId, Phase)>,
+    /// The kernel counts a page fault in a probe as a miss, although the probe goes on: its misses mean nothing.
+    faults_are_misses: bool,
 }
 
 /// Attaches everything that the plan names, and corrects the plan where the kernel refuses.
-pub fn attach(ebpf: &mut Ebpf, plan: &mut Plan, events: Result<Events, String>) -> Attached {
+///
+/// `faults_are_misses`: this kernel counts page faults of a probe, which reading user stacks makes, as misses.
+pub fn attach(
+    ebpf: &mut Ebpf,
+    plan: &mut Plan,
+    events: Result<Events, String>,
+    faults_are_misses: bool,
+) -> Attached {
     let (events, how) = match events {
         Ok(events) => (Some(events), How::Tracefs),
         Err(why) => (None, How::Pmu(why)),
     };
-    let mut attached = Attached { how, events, perf: Vec::new(), named: BTreeMap::new() };
+    let mut attached = Attached { how, events, perf: Vec::new(), named: BTreeMap::new(), faults_are_misses };
     let cpu = perf::online_cpu();
     for planned in &mut plan.probes {
         let Outcome::Attach { sites, notes } = &mut planned.outcome else { continue };
@@ -78,7 +87,7 @@ impl Attached {
             if let Some(&key) = self.named.get(&name) {
                 let sum = sums.entry(key).or_default();
                 sum.hits += hits.hits;
-                sum.missed += hits.missed;
+                sum.missed += if self.faults_are_misses { 0 } else { hits.missed };
             }
         }
         sums.into_iter().map(|((id, phase), hits)| (id, phase, hits)).collect()
@@ -86,8 +95,23 @@ impl Attached {
 
     /// Takes the programs off the kernel's functions. Events and programs stay, so that they can still be counted.
     pub fn quiet(&mut self) {
-        // A kprobe is disarmed when the last fd of its event is gone.
-        self.perf.clear();
+        // A kprobe is disarmed when the last fd of its event is gone: entries before their returns.
+        while self.perf.pop().is_some() {}
+    }
+
+    /// Calls that were entered and whose return was not seen, by probe. Calls that are under way are among them.
+    ///
+    /// Not every kernel counts the returns for which it had no room, but all count hits.
+    pub fn unreturned(&mut self) -> BTreeMap<ProbeId, u64> {
+        let hits: BTreeMap<(ProbeId, Phase), u64> =
+            self.hits().into_iter().map(|(id, phase, hits)| ((id, phase), hits.hits)).collect();
+        let returns = hits.iter().filter(|((_, phase), _)| *phase == Phase::Return);
+        returns
+            .map(|((id, _), &returned)| {
+                (*id, hits.get(&(*id, Phase::Entry)).copied().unwrap_or(0).saturating_sub(returned))
+            })
+            .filter(|(_, count)| *count > 0)
+            .collect()
     }
 
     /// Removes the events, and the programs from the kernel.

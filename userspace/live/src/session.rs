@@ -118,7 +118,7 @@ impl Session {
         let invoker = Invoker::from_sudo()?;
 
         let (events, remover) = open_events();
-        let attached = attach::attach(&mut ebpf, &mut plan, events);
+        let attached = attach::attach(&mut ebpf, &mut plan, events, faults_are_misses(&facts));
         steps.done("attach");
         if !plan.attached().any(|row| matches!(row.attach, catalogue::Attach::Kprobe(_))) {
             return Err(StartError::NoProbe(reasons(&plan)));
@@ -282,6 +282,11 @@ impl Steps {
         tracing::debug!("{what}: {:?}", now.duration_since(self.0));
         self.0 = now;
     }
+}
+
+/// Does this kernel count a page fault in a probe as a miss? It does as long as probes have fault handlers.
+fn faults_are_misses(facts: &KernelFacts) -> bool {
+    facts.btf.as_ref().is_some_and(|btf| btf.has_member("vmlinux", "kprobe", "fault_handler"))
 }
 
 /// The phases of a row's programs, in the order of [`catalogue::Row::programs`].
