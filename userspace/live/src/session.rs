@@ -226,9 +226,18 @@ impl Session {
     #[must_use]
     pub fn stop(mut self) -> Tail {
         let mut steps = Steps::new();
+        // What is under way at one of the two moments has returned at the other; what was missed stays missed.
+        let before = self.attached.unreturned();
         self.attached.quiet();
         steps.done("detach");
-        let misses = self.misses();
+        let mut misses = self.misses();
+        for (id, after) in self.attached.unreturned() {
+            let lost = after.min(before.get(&id).copied().unwrap_or(0));
+            if lost > 0 {
+                let count = misses.entry((id as u16, Phase::Return as u8, missed::PROBE)).or_default();
+                *count = lost.max(*count);
+            }
+        }
         let hits = self.attached.hits();
         self.attached.detach(&mut self.ebpf);
         steps.done("count and remove the events");
