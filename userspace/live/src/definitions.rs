@@ -7,7 +7,7 @@ mod symbols;
 mod tap;
 
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -29,18 +29,12 @@ pub struct Definitions {
 impl Definitions {
     /// The next definition, if there is one now.
     pub fn try_next(&self) -> Option<Definition> {
-        match self.receiver.try_recv() {
-            Ok(definition) => Some(definition),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        }
+        self.receiver.try_recv().ok()
     }
 
     /// The next definition, waiting for it at most this long.
     pub fn next(&self, patience: Duration) -> Option<Definition> {
-        match self.receiver.recv_timeout(patience) {
-            Ok(definition) => Some(definition),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.receiver.recv_timeout(patience).ok()
     }
 }
 

@@ -22,8 +22,13 @@ chmod 1777 /tmp /dev/shm
 hostname guest
 ip link set lo up
 
+# An installed system keeps the modules' files here; where a kernel has no BTF for modules, their code is read.
+installed="/lib/modules/$(uname -r)"
+mkdir -p "$installed/kernel"
 problem=
 while read -r module parameters; do
+    ln -s "/modules/$module" "$installed/kernel/$module"
+    echo "kernel/$module:" >>"$installed/modules.dep"
     # Parameters are words.
     # shellcheck disable=SC2086
     insmod "/modules/$module" $parameters || problem="$problem $module"
