@@ -132,8 +132,8 @@ pub struct CheckArgs {
 }
 
 const CHECK_HELP: &str = "\
-CMD keeps stdin, stdout and stderr. The report goes to stderr, or to the file of --report; with --json and without
---report too, so that CMD's stdout stays CMD's own. With --trace there is no CMD and the report goes to stdout.
+CMD keeps stdin, stdout and stderr. The report goes to stderr, or to the file of --report, so
+that CMD's stdout stays CMD's own. With --trace there is no CMD and the report goes to stdout.
 Under sudo, CMD runs as the user who called sudo.
 
 Exit codes are about the verdict only; the report tells CMD's own status:

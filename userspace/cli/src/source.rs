@@ -123,7 +123,10 @@ pub fn conclude(judge: Judge, mut context: Context, definitions: Definitions) ->
     }
     at_exit_word(judge.at_exit()).clone_into(&mut context.at_exit);
     context.root_pid = judge.scope().map_or(0, |s| s.root_tgid);
-    context.notes.extend(definitions.texts().iter().map(|t| t.to_str_lossy().into_owned()));
+    // Of a command that ran just now its end is known already.
+    if context.status.is_empty() {
+        context.notes.extend(definitions.texts().iter().map(|t| t.to_str_lossy().into_owned()));
+    }
     Judged { judgement: judge.judgement(), judge, context, definitions }
 }
 

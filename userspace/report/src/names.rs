@@ -115,7 +115,8 @@ impl Names<'_> {
     pub fn holder(&self, holder: &Holder) -> String {
         match holder.kind {
             HolderKind::Handle(e) => self.entity(e),
-            HolderKind::Link(e) => format!("the link of its object to {}", self.entity(e)),
+            HolderKind::Link(e @ Entity::Object { .. }) => format!("the link from {}", self.entity(e)),
+            HolderKind::Link(e) => format!("the link to {}", self.entity(e)),
             HolderKind::Cache { file, handle } => {
                 format!("the PRIME cache entry of handle {handle} of {}", self.file(file))
             }
@@ -214,13 +215,13 @@ fn kernel_frame(s: &Symbol) -> String {
 fn user_frames(s: &Symbol) -> Vec<String> {
     let mut out: Vec<String> = Vec::with_capacity(1 + s.inlined.len());
     for inlined in &s.inlined {
-        let name = escape::long(inlined.name.as_bytes());
+        let name = escape::name(inlined.name.as_bytes());
         out.push(match place(inlined.file.as_bytes(), inlined.line) {
             Some(place) => format!("{name} ({place}, inlined)"),
             None => format!("{name} (inlined)"),
         });
     }
-    let name = escape::long(s.name.as_bytes());
+    let name = escape::name(s.name.as_bytes());
     let binary = escape::long(base_name(s.module.as_bytes()));
     out.push(match (name.is_empty(), place(s.file.as_bytes(), s.line), binary.is_empty()) {
         (true, _, true) => format!("{:#x}", s.addr),

@@ -17,8 +17,8 @@ pub fn live() -> Vec<u32> {
     children
 }
 
-/// Ends every child, and what then becomes a child, without mercy.
-pub fn kill_all() {
+/// Ends every child, and what then becomes a child, without mercy. The command itself is left to be waited for.
+pub fn kill_all(command: u32) {
     /// A tree deeper than this hides its leaves; more rounds would only race with a fork bomb.
     const ROUNDS: usize = 64;
     for _ in 0..ROUNDS {
@@ -30,7 +30,7 @@ pub fn kill_all() {
             // One that has ended meanwhile is what was wanted.
             let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL);
         }
-        gemscope_live::command::reap_orphans(0);
+        gemscope_live::command::reap_orphans(command);
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
 }

@@ -14,4 +14,4 @@ mod watch;
 
 pub use header::missing_for;
 pub use options::resolve;
-pub use watch::{Ending, Request, Watched, watch};
+pub use watch::{Ending, Request, Watched, status_words, watch};

@@ -1,6 +1,7 @@
 //! The session itself: start, wait for the end, settle.
 
 use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use gemscope_engine::Config;
 use gemscope_live::command::{self, Running};
 use gemscope_live::privileges::Invoker;
 use gemscope_live::{Next, Options, Session, Tail, prereq, scan};
-use gemscope_trace::{Definitions, TraceError, TraceHeader};
+use gemscope_trace::{Definition, Definitions, TraceError, TraceHeader};
 
 use super::children;
 use super::header::{self, Facts};
@@ -196,9 +197,12 @@ impl Watch<'_> {
 
     /// Everything that has come since the last time. Was there nothing?
     fn take(&mut self) -> bool {
+        /// However much comes, signals and the clock are looked at too.
+        const MOST: usize = 64;
         let mut next = self.session.batches().next(TICK);
         let idle = !matches!(next, Next::Batch(_));
-        while let Next::Batch(records) = next {
+        for _ in 0..MOST {
+            let Next::Batch(records) = next else { break };
             self.recorder.records(&records);
             next = self.session.batches().try_next();
         }
@@ -245,13 +249,28 @@ impl Watch<'_> {
             settle_record(&mut recorder, ending, waited, drops, by_proc, request.kill);
         }
         if request.kill && ending != Ending::Ended {
-            children::kill_all();
+            children::kill_all(root_tgid);
         }
         if status.is_none() {
             status = running.as_mut().and_then(|r| r.try_wait().ok().flatten());
         }
+        if root_tgid != 0 {
+            let text = format!("the command {}", status_words(status));
+            recorder.define(Definition::Text(text.into()));
+        }
         let (judge, definitions, written) = recorder.finish();
         Watched { judge, definitions, header, status, ending, written }
+    }
+}
+
+/// How a command ended, in words.
+#[must_use]
+pub fn status_words(status: Option<ExitStatus>) -> String {
+    let Some(status) = status else { return "was still running".to_owned() };
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exited with status {code}"),
+        (None, Some(signal)) => format!("was killed by signal {signal}"),
+        (None, None) => "ended".to_owned(),
     }
 }
 

@@ -3,8 +3,6 @@
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use std::os::unix::process::ExitStatusExt as _;
-
 use gemscope_common::scope;
 use gemscope_live::privileges::Invoker;
 use gemscope_probes::catalogue::Row;
@@ -72,14 +70,7 @@ fn sink(args: &CheckArgs) -> anyhow::Result<Sink> {
 
 /// What became of the command, in words.
 fn outcome(status: Option<ExitStatus>, ending: Ending, request: &Request) -> String {
-    let end = match status {
-        None => "still running".to_owned(),
-        Some(status) => match (status.code(), status.signal()) {
-            (Some(code), _) => format!("exited with status {code}"),
-            (None, Some(signal)) => format!("killed by signal {signal}"),
-            (None, None) => "ended".to_owned(),
-        },
-    };
+    let end = capture::status_words(status);
     match (ending, request.limit) {
         (Ending::Ended, _) => end,
         (Ending::TimeOver, Some(limit)) => {

@@ -36,13 +36,13 @@ fn table(out: &mut String, rows: &[&'static Row]) -> std::fmt::Result {
     writeln!(out, "{:<width$}  {:<7} {:<3} attached to", "probe", "records", "hot")?;
     for row in rows {
         let hot = if row.hot { "hot" } else { "" };
-        writeln!(
-            out,
-            "{:<width$}  {:<7} {hot:<3} {}",
-            row.id.name(),
-            emits(row.emits),
-            places(row).join(", ")
-        )?;
+        let places = places(row);
+        let place = match places.as_slice() {
+            [] => String::new(),
+            [one] => one.clone(),
+            [first, more @ ..] => format!("{first}, and {} more", more.len()),
+        };
+        writeln!(out, "{:<width$}  {:<7} {hot:<3} {place}", row.id.name(), emits(row.emits))?;
     }
     writeln!(
         out,

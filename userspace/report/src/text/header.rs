@@ -2,15 +2,24 @@
 
 use std::fmt::{self, Write};
 
-use super::paint::{Palette, paint};
+use super::paint::{Palette, paint, prose};
 use crate::context::Context;
 use crate::escape;
 use crate::judgement::Judgement;
 use crate::names::{number, plural};
 
+/// Where the text of a labelled line begins.
+const INDENT: &str = "          ";
+
 pub(super) fn header(out: &mut dyn Write, palette: &Palette, c: &Context, j: &Judgement) -> fmt::Result {
     let mut line = |label: &str, text: String| {
-        writeln!(out, "{} {text}", paint(palette.faint, format_args!("{label:<9}")))
+        let first = format!("{label:<10}");
+        if matches!(label, "command" | "trace") {
+            // Spaces in these mean something: no wrapping.
+            writeln!(out, "{}{text}", paint(palette.faint, first))
+        } else {
+            prose(out, palette.faint, &first, INDENT, &text)
+        }
     };
     let mut kernel = known(&c.kernel);
     for more in [&c.machine, &c.distro] {

@@ -33,7 +33,8 @@ impl Told {
             return writeln!(out, "{indent}{}", paint(palette.faint, format!("stack {} (above)", n + 1)));
         }
         let kernel = names.frames(StackKind::Kernel, at.kstack, 0);
-        let user = names.frames(StackKind::User, at.ustack, at.tgid);
+        let mut user = names.frames(StackKind::User, at.ustack, at.tgid);
+        trim_runtime(&mut user);
         if kernel.is_empty() && user.is_empty() {
             return writeln!(out, "{indent}{}", paint(palette.faint, "stack not recorded"));
         }
@@ -41,6 +42,29 @@ impl Told {
         writeln!(out, "{indent}{}", paint(palette.faint, format!("stack {}", self.0.len())))?;
         part(out, palette, indent, "kernel", &kernel)?;
         part(out, palette, indent, "user", &user)
+    }
+}
+
+/// What runs before `main` and before a thread's function says nothing about a buffer.
+fn trim_runtime(frames: &mut Vec<String>) {
+    const RUNTIME: &[&str] = &[
+        "__rust_begin_short_backtrace",
+        "std::sys::backtrace::__rust_begin_short_backtrace",
+        "std::rt::lang_start",
+        "__libc_start_call_main",
+        "__libc_start_main",
+        "start_thread",
+    ];
+    let begins = |frame: &String| RUNTIME.iter().any(|r| frame.starts_with(r));
+    let Some(mut from) = frames.iter().position(begins) else { return };
+    // Rust calls `main` through a function pointer.
+    while from > 0 && frames[from - 1].starts_with("call_once<") {
+        from -= 1;
+    }
+    let hidden = frames.len() - from;
+    frames.truncate(from);
+    if from == 0 || hidden > 1 {
+        frames.push(format!("… {hidden} more of the runtime"));
     }
 }
 
@@ -52,5 +76,32 @@ fn part(out: &mut dyn Write, palette: &Palette, indent: &str, label: &str, frame
     match frames.len().saturating_sub(FRAMES_MAX) {
         0 => Ok(()),
         more => writeln!(out, "{indent}         … {more} more frames"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(frames: &[&str], expect: &[&str]) {
+        let mut frames: Vec<String> = frames.iter().map(|f| (*f).to_owned()).collect();
+        trim_runtime(&mut frames);
+        assert_eq!(frames, expect);
+    }
+
+    #[test]
+    fn the_runtime_is_left_out() {
+        check(&["ioctl", "main"], &["ioctl", "main"]);
+        check(
+            &["ioctl", "main", "call_once<fn(), ()> (a)", "__rust_begin_short_backtrace<fn()>", "std::rt::x"],
+            &["ioctl", "main", "… 3 more of the runtime"],
+        );
+        check(
+            &["ioctl", "run", "start_thread+0x1 (libc.so.6)", "clone3"],
+            &["ioctl", "run", "… 2 more of the runtime"],
+        );
+        check(&["__libc_start_main"], &["… 1 more of the runtime"]);
+        check(&[], &[]);
     }
 }

@@ -1,0 +1,40 @@
+//! The `gemscope` command as its users meet it. These tests belong to the package `gemscope`, which knows its binary.
+
+mod codes;
+mod errors;
+mod golden;
+mod help;
+
+use std::path::{Path, PathBuf};
+
+use snapbox::cmd::Command;
+
+/// The binary, with nothing of the tester's own surroundings in its output.
+fn gemscope() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_gemscope"))
+        .env_remove("RUST_BACKTRACE")
+        .env_remove("CLICOLOR_FORCE")
+        .env("NO_COLOR", "1")
+        .env("COLUMNS", "100")
+        .current_dir(tests())
+}
+
+/// The folder of the tests, from which files are named in outputs.
+fn tests() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests").canonicalize().unwrap()
+}
+
+/// The bundled trace.
+const DEMO: &str = "fixtures/traces/demo.gemtrace";
+
+fn demo_bytes() -> Vec<u8> {
+    std::fs::read(tests().join(DEMO)).unwrap()
+}
+
+/// A file with these bytes in a folder that goes away with the first value.
+fn file(bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.gemtrace");
+    std::fs::write(&path, bytes).unwrap();
+    (dir, path)
+}
