@@ -98,7 +98,8 @@ impl Engine {
             Some(self.state.handles.get(handle)?.object)
         };
         let Some(object) = self.state.find_object(p.private).or_else(by_handle) else { return };
-        let o = &self.state.objects[object];
+        // A handle may outlive its object by a few instructions, and by more where records were lost.
+        let Some(o) = self.state.objects.get(object) else { return };
         // Before v3.12 the link was no reference, and two live buffers of one object were the race itself (B5).
         let first = if self.config.profile >= Profile::V3_12 { o.link } else { o.exported };
         let tainted = self.state.stale(o.sure) || !o.born.is_known();

@@ -4,6 +4,7 @@ mod history;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gemscope_common::{Flags, Gem, Phase, ProbeId, Record};
 use gemscope_engine::{Config, Engine, Verdict};
 use history::Script;
 use proptest::prelude::*;
@@ -214,27 +215,24 @@ proptest! {
         prop_assert!(engine.verdict() != Verdict::Clean);
     }
 
+    /// A few addresses, handles, threads and results in any order, legal or not: what a trace of a broken kernel, or a damaged one, may say.
     #[test]
-    fn no_bytes_make_it_panic(words in prop::collection::vec(prop::array::uniform16(any::<u8>()), 0..400)) {
+    fn no_records_make_it_panic(
+        steps in prop::collection::vec((any::<u16>(), 0_u8..3, any::<[u8; 10]>(), any::<u8>()), 0..600),
+    ) {
         let mut engine = Engine::new(Config::default());
-        for chunk in words.chunks(8) {
-            let mut bytes: Vec<u8> = chunk.concat();
-            bytes.truncate(gemscope_common::RECORD_MAX);
-            // Probe numbers that exist, and few distinct addresses, or nothing interesting would happen.
-            if bytes.len() >= 48 {
-                bytes[40] %= 125;
-                bytes[41] = 0;
-                bytes[42] %= 3;
-                bytes[16..24].fill(0);
-                let tid = bytes[24] % 3;
-                bytes[24..28].copy_from_slice(&[tid, 0, 0, 0]);
-                for word in bytes[48..].chunks_mut(8) {
-                    word[1..].fill(0);
-                }
+        for (probe, phase, words, other) in steps {
+            let probe = ProbeId::ALL[usize::from(probe) % ProbeId::ALL.len()];
+            let phase = Phase::from_wire(phase).expect("0, 1 and 2 are phases");
+            let mut record = Record::new(probe, phase, &Gem::default());
+            (record.header.tid, record.header.tgid) = (u32::from(other & 1), 1);
+            record.header.ret = [0, -22, 3, 0xffff_8880][usize::from(other >> 1 & 3)];
+            record.header.drops = u64::from(other == 255);
+            record.header.flags = if other > 240 { other & Flags::KNOWN } else { 0 };
+            for (word, byte) in record.words_mut().iter_mut().zip(words) {
+                *word = u64::from(byte & 3) | u64::from(byte >> 2 & 3) << 32;
             }
-            if let Ok(record) = gemscope_common::Record::from_ring(&bytes) {
-                engine.ingest(&record);
-            }
+            engine.ingest(&record);
         }
         engine.finish();
     }
