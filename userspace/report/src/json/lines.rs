@@ -10,7 +10,7 @@ use serde::Serialize;
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Line {
     /// The first line: whose rules, what was watched, what was not.
-    Header(Header),
+    Header(Box<Header>),
     /// A rule was broken, with the evidence.
     Finding(Box<Finding>),
     /// Something that is told but not judged.

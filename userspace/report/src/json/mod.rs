@@ -21,7 +21,7 @@ use crate::text::note_lines;
 /// # Errors
 /// Those of `out`.
 pub fn report(out: &mut dyn io::Write, names: &Names<'_>) -> io::Result<()> {
-    write_line(out, &Line::Header(build::header(names.context)))?;
+    write_line(out, &Line::Header(Box::new(build::header(names.context))))?;
     for finding in &names.judgement.findings {
         write_line(out, &Line::Finding(Box::new(build::finding(names, finding))))?;
     }
