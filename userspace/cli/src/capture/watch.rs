@@ -18,6 +18,7 @@ use super::header::{self, Facts};
 use super::recorder::{Output, Recorder, Written};
 use super::signals::Signals;
 use crate::pipeline::Judge;
+use crate::ui;
 
 /// How often everything but the ring is looked at.
 const TICK: Duration = Duration::from_millis(20);
@@ -46,6 +47,8 @@ pub struct Request {
     pub output: Option<PathBuf>,
     /// keep kernel addresses in it
     pub raw_addresses: bool,
+    /// what to tell the user once the probes are attached
+    pub ready: Option<&'static str>,
 }
 
 /// Why watching ended.
@@ -128,6 +131,9 @@ fn started(request: &Request, invoker: Option<&Invoker>, signals: &Signals) -> a
     let mut recorder = Recorder::new(config, output);
     if held.is_some() {
         recorder.own(ProbeId::Scope, &Scope { root_tgid, at_exit: request.at_exit, reserved: 0 });
+    }
+    if let Some(ready) = request.ready {
+        ui::say(ready);
     }
     let running = held.map(command::Held::release).transpose()?;
     let mut watch = Watch { request, session, recorder, running, root_tgid, status: None };

@@ -46,6 +46,7 @@ fn command(args: CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
         kill: true,
         output: args.output.clone(),
         raw_addresses: false,
+        ready: None,
         command: args.command.clone(),
     };
     let watched = capture::watch(&request)?;

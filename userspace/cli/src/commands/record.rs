@@ -23,10 +23,8 @@ pub fn run(args: RecordArgs, ui: &Ui) -> anyhow::Result<Exit> {
         kill: false,
         output: Some(args.output),
         raw_addresses: args.raw_addresses,
+        ready: (alone && args.duration.is_none()).then_some("recording; end it with Ctrl-C"),
     };
-    if alone && args.duration.is_none() {
-        ui::say("recording; end it with Ctrl-C");
-    }
     let watched = capture::watch(&request)?;
     let Some(written) = watched.written else { return Ok(Exit::CannotRun) };
     let Some(summary) = written.summary else {
