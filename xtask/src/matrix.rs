@@ -44,6 +44,9 @@ pub struct MatrixArgs {
     /// A gemclient to take instead of building one (it must be linked statically).
     #[arg(long, value_name = "PATH")]
     pub gemclient: Option<PathBuf>,
+    /// Tell of each row as it ends.
+    #[arg(short, long)]
+    pub verbose: bool,
     /// List the rows and do nothing.
     #[arg(long)]
     pub list: bool,
@@ -58,6 +61,7 @@ impl MatrixArgs {
             jobs: 2,
             gemscope: None,
             gemclient: None,
+            verbose: false,
             list: false,
         }
     }
@@ -129,11 +133,12 @@ pub fn matrix(args: &MatrixArgs) -> Result<Tally> {
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(name) = names.get(number) else { return };
-            let result = one_line(name, &rows, &setup, &programs).unwrap_or_else(|error| LineResult {
-                tally: Tally { failed: 1, ..Tally::default() },
-                ran: false,
-                text: format!("{name}: {error:#}\n"),
-            });
+            let result =
+                one_line(name, &rows, &setup, &programs, args.verbose).unwrap_or_else(|error| LineResult {
+                    tally: Tally { failed: 1, ..Tally::default() },
+                    ran: false,
+                    text: format!("{name}: {error:#}\n"),
+                });
             eprint!("{}", result.text);
             results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((number, result));
         }
@@ -164,6 +169,7 @@ fn one_line(
     rows: &[&Row],
     setup: &SetupArgs,
     programs: &[(String, PathBuf)],
+    verbose: bool,
 ) -> Result<LineResult> {
     let kernel = match kernels::get(name) {
         Ok(kernel) => kernel,
@@ -183,7 +189,7 @@ fn one_line(
         fs::remove_dir_all(&out).with_context(|| format!("cannot clear `{}`", out.display()))?;
     }
     let begin = Instant::now();
-    let mut progress = Vec::new();
+    let mut progress = Progress { name, begin, verbose, said: Vec::new() };
     let boot = Boot {
         kernel: &kernel,
         setup: &for_rows(&kernel, &rows, setup)?,
@@ -193,7 +199,7 @@ fn one_line(
         out: Some(out.clone()),
     };
     let outcome = boot.run(Sinks { out: &mut progress, err: &mut std::io::sink() });
-    let progress = String::from_utf8_lossy(&progress);
+    let progress = String::from_utf8_lossy(&progress.said);
     let mut text = String::new();
     let mut tally = Tally::default();
     for row in &rows {
@@ -221,6 +227,30 @@ fn one_line(
     let Tally { passed, failed, .. } = tally;
     let _ = writeln!(text, "{name}: `{}`: {passed} passed, {failed} failed ({took:.0} s)", kernel.version);
     Ok(LineResult { tally, ran: true, text })
+}
+
+/// What the driver in the guest says as it goes from row to row; shown when asked for.
+struct Progress<'a> {
+    name: &'a str,
+    begin: Instant,
+    verbose: bool,
+    said: Vec<u8>,
+}
+
+impl std::io::Write for Progress<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.said.extend_from_slice(bytes);
+        if self.verbose {
+            for line in String::from_utf8_lossy(bytes).lines().filter(|line| line.starts_with("end ")) {
+                eprintln!("xtask: {}: {:.0} s: {line}", self.name, self.begin.elapsed().as_secs_f32());
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The set-up for a line: its devices, and time for all rows.
@@ -274,6 +304,10 @@ fn judge(row: &Row, dir: &Path) -> Result<(), String> {
         wrong.push(format!("exit code {code}{late}, not {}", row.code));
     }
     wrong.extend(row.expect.iter().filter_map(|expect| expect.complaint(&stdout, &stderr)));
+    // A client that found nothing to do shows nothing: the row's lines must say where it cannot run.
+    if stderr.contains("gemclient: skipped") {
+        wrong.push("the client skipped its scenario".to_owned());
+    }
     if wrong.is_empty() {
         return Ok(());
     }
