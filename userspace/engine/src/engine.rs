@@ -114,6 +114,7 @@ impl Engine {
         if record.header.drops > self.drops {
             self.drops = record.header.drops;
             self.lost();
+            self.doubt_late_findings(record.header.ts_ns);
         }
         let at = stamp(self.seq, record);
         if probe.is_synthetic() {
@@ -174,6 +175,15 @@ impl Engine {
     pub fn gap(&mut self) {
         self.doubt(Doubt::Gap);
         self.lost();
+    }
+
+    /// A record reads the count of drops a moment before or after it takes its place on the ring, and the cpu that drops one
+    /// counts it a moment later: a loss shows up late. What was found shortly before it did may have come after it.
+    fn doubt_late_findings(&mut self, now_ns: u64) {
+        const LATE_NS: u64 = 1_000_000_000;
+        let since = now_ns.saturating_sub(LATE_NS);
+        let late = self.findings.iter_mut().rev().take_while(|f| f.event.at.ts_ns >= since);
+        late.filter(|f| !f.proven).for_each(|f| f.tainted = true);
     }
 
     /// Everything known so far may have changed unseen.

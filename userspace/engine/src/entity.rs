@@ -128,6 +128,8 @@ pub(crate) struct Buf {
     pub exporter: Option<ObjectKey>,
     /// The last file reference is gone.
     pub released: Option<Stamp>,
+    /// The loss epoch in which that was seen.
+    pub released_in: u32,
     pub in_scope: bool,
     pub attachments: u32,
     pub holds: SmallVec<[Hold; 2]>,

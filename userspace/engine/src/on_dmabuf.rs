@@ -176,22 +176,23 @@ impl Engine {
     /// R24: the last file reference is gone. Nothing of the ledger may hold it any more.
     fn file_released(&mut self, p: &BufFields, at: Stamp) {
         let buf = self.state.buf(p.dma_buf, p.ino);
+        let epoch = self.state.epoch;
         let b = &mut self.state.bufs[buf];
         if b.released.is_some() {
             return;
         }
-        b.released = Some(at);
+        (b.released, b.released_in) = (Some(at), epoch);
         let tainted = self.state.stale(self.state.bufs[buf].sure) || !self.state.bufs[buf].born.is_known();
         let holds = self.state.bufs[buf].holds.clone();
         for hold in holds {
-            let (rule, what) = match hold.kind {
-                HoldKind::Cache(file, _) if self.state.files.contains_key(file) => {
-                    (RuleId::ReleasedWhileCached, What::Cached)
+            let (rule, what, sure) = match hold.kind {
+                HoldKind::Cache(file, _) => {
+                    let Some(f) = self.state.files.get(file) else { continue };
+                    (RuleId::ReleasedWhileCached, What::Cached, f.sure)
                 }
-                HoldKind::Link(object)
-                    if self.state.objects.contains_key(object) && self.config.profile >= Profile::V3_12 =>
-                {
-                    (RuleId::StaleLink, What::Linked)
+                HoldKind::Link(object) if self.config.profile >= Profile::V3_12 => {
+                    let Some(o) = self.state.objects.get(object) else { continue };
+                    (RuleId::StaleLink, What::Linked, o.sure)
                 }
                 _ => continue,
             };
@@ -200,17 +201,18 @@ impl Engine {
             let case = Case::new(rule, entity, What::FileReleased, at)
                 .against(what, hold.at)
                 .evidence(evidence)
-                .tainted(tainted);
+                .tainted(tainted || self.state.stale(sure));
             self.file(case);
         }
     }
 
     /// R24, R11: is this dma-buf used after its last reference was gone?
     pub(crate) fn check_use(&mut self, addr: u64, what: What, at: Stamp, thread: usize) {
-        let (entity, released, evidence) = match self.state.find_buf(addr) {
+        let (entity, released, released_in, evidence) = match self.state.find_buf(addr) {
             Some(buf) => {
-                let Some(released) = self.state.bufs[buf].released else { return };
-                (self.buf_entity(buf), released, (self.buf_holders(buf), self.buf_life(buf)))
+                let b = &self.state.bufs[buf];
+                let Some(released) = b.released else { return };
+                (self.buf_entity(buf), released, b.released_in, (self.buf_holders(buf), self.buf_life(buf)))
             }
             None => {
                 let Some((released, id, ino, size)) = self.state.graveyard.get(addr).copied() else { return };
@@ -218,10 +220,12 @@ impl Engine {
                 if self.threads.open().any(|(_, f)| f.probe == ProbeId::BufExport) {
                     return;
                 }
-                (Entity::DmaBuf { ino, id, size }, released, (Vec::new(), Vec::new()))
+                // A loss empties the graveyard.
+                (Entity::DmaBuf { ino, id, size }, released, self.state.epoch, (Vec::new(), Vec::new()))
             }
         };
-        let tainted = self.threads.at(thread).unsynced;
+        // Since a loss, another dma-buf may have been born at the address.
+        let tainted = self.threads.at(thread).unsynced || self.state.stale(released_in);
         let rule = RuleId::UseAfterRelease;
         let case = Case::new(rule, entity, what, at)
             .against(What::FileReleased, released)

@@ -242,6 +242,7 @@ impl State {
             born,
             exporter: None,
             released: None,
+            released_in: 0,
             in_scope,
             attachments: 0,
             holds: SmallVec::new(),

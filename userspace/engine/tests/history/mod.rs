@@ -31,7 +31,6 @@ pub struct Script {
     exporter: BTreeMap<u32, u32>,
     /// File references of a dma-buf.
     refs: BTreeMap<u32, i32>,
-    dead_objects: Vec<u32>,
 }
 
 const BASE: u64 = 0xffff_8880_0000_0000;
@@ -113,8 +112,7 @@ impl Script {
 
     fn maybe_die(&mut self, who: (u32, u32), o: u32) {
         let exported = self.exporter.values().any(|x| *x == o);
-        if self.objects.get(&o).is_some_and(|s| s.count == 0) && !exported && !self.dead_objects.contains(&o)
-        {
+        if self.objects.get(&o).is_some_and(|s| s.count == 0) && !exported {
             if let Some(d) = self.objects[&o].foreign {
                 self.emit(who, ProbeId::ImportDestroy, Phase::Entry, 0, &self.gem(0, o, 0));
                 self.put(who, d);
