@@ -12,6 +12,7 @@ pub mod source;
 mod ui;
 mod values;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -44,13 +45,25 @@ pub fn main() -> ExitCode {
 
 /// Messages of gemscope's own doing, and with `-vv` those of the programs in the kernel, go to stderr.
 fn speak_up(verbose: u8) {
+    use tracing::Level;
     use tracing::level_filters::LevelFilter;
+    use tracing_subscriber::filter::filter_fn;
+    use tracing_subscriber::prelude::*;
     let level = match verbose {
         0 => LevelFilter::WARN,
         1 => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
     };
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level).without_time().init();
+    // The loader's own steps are of no use to a user: of other crates only what goes wrong is said.
+    let ours =
+        |meta: &tracing::Metadata<'_>| meta.target().starts_with("gemscope") || *meta.level() <= Level::WARN;
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .without_time()
+        .with_filter(level)
+        .with_filter(filter_fn(ours));
+    tracing_subscriber::registry().with(lines).init();
 }
 
 fn run(command: Command, ui: &Ui) -> anyhow::Result<Exit> {

@@ -190,7 +190,10 @@ impl Attached {
         let name = free_name(&self.named, &site.program);
         let symbol = if site.ambiguous { site.qualified() } else { site.symbol.clone() };
         let begin = std::time::Instant::now();
-        let id = events.make(&name, place, &symbol).map_err(|e| explain(&e, "does not take the probe"))?;
+        // Kernels look a name up in their whole table, some of them for a tenth of a second; an address is just taken.
+        let by_address = site.address.and_then(|at| events.make(&name, place, &format!("{at:#x}")).ok());
+        let made = by_address.map_or_else(|| events.make(&name, place, &symbol), Ok);
+        let id = made.map_err(|e| explain(&e, "does not take the probe"))?;
         let made = begin.elapsed();
         self.named.insert(name, (row.id, phase));
         let event = perf::attach(id, cpu, fd).map_err(|e| explain(&e, "does not attach the program"))?;

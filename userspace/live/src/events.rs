@@ -64,15 +64,15 @@ impl Events {
         format!("{PREFIX}{}", std::process::id())
     }
 
-    /// Makes an event and gives its id.
+    /// Makes an event on a function, given by its symbol or its address, and gives its id.
     ///
     /// # Errors
     /// The kernel's refusal: no such symbol, or one that may not be probed.
-    pub fn make(&mut self, name: &str, place: Place, symbol: &str) -> io::Result<u64> {
+    pub fn make(&mut self, name: &str, place: Place, function: &str) -> io::Result<u64> {
         let group = &self.group;
         let line = match place {
-            Place::Entry => format!("p:{group}/{name} {symbol}\n"),
-            Place::Return => format!("r{MAX_ACTIVE}:{group}/{name} {symbol}\n"),
+            Place::Entry => format!("p:{group}/{name} {function}\n"),
+            Place::Return => format!("r{MAX_ACTIVE}:{group}/{name} {function}\n"),
         };
         // One write, one command: a file descriptor takes it whole or not at all.
         self.control.write_all(line.as_bytes())?;
