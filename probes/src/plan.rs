@@ -190,9 +190,20 @@ fn outcome(facts: &KernelFacts, options: &PlanOptions, row: &'static Row) -> Out
     match &options.only {
         Some(only) if !only.contains(&row.id) => return off("not among the probes asked for"),
         None if row.hot && !options.hot => return off("fires often: ask for hot probes"),
-        _ if options.deny.contains(&row.id) => return off("denied"),
+        _ if options.deny.contains(&row.id) && row.hot => return off("not asked for"),
         _ => {}
     }
+    match possible(facts, row) {
+        // The kernel has what this probe would show: without it something goes unseen.
+        Outcome::Attach { .. } if options.deny.contains(&row.id) => {
+            Outcome::Missing { reason: "left out on request".to_owned(), blinds: true }
+        }
+        outcome => outcome,
+    }
+}
+
+/// What the kernel offers for a row.
+fn possible(facts: &KernelFacts, row: &'static Row) -> Outcome {
     let missing = |reason: String| Outcome::Missing { reason, blinds: true };
     if let Some((field, why)) = row.required.iter().find_map(|&f| Some((f, facts.offsets.why_not(f)?))) {
         return missing(format!("needs `{}.{}`: {why}", field.type_name(), field.path()));

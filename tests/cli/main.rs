@@ -4,6 +4,7 @@ mod codes;
 mod errors;
 mod golden;
 mod help;
+mod sequences;
 
 use std::path::{Path, PathBuf};
 

@@ -103,6 +103,29 @@ const UNDECIDED: &[Expect] = &[
     Count(0, &[("/type", Text("finding")), ("/certain", Bool(true))]),
 ];
 
+/// Shell that begins a recording and waits until the probes are attached; its process is `$!`.
+macro_rules! READY {
+    () => {
+        "gemscope record -o trace.gemtrace 2>said & \
+         for i in $(seq 60); do grep -q Ctrl-C said && break; sleep 0.5; done; "
+    };
+}
+
+/// Shell that waits until no kprobe is left, tells how many are, and replays the trace.
+macro_rules! LEFT {
+    () => {
+        "for i in $(seq 60); do grep -q . /sys/kernel/debug/kprobes/list || break; sleep 0.5; done; \
+         echo \"kprobes left: $(wc -l </sys/kernel/debug/kprobes/list)\"; gemscope replay --json trace.gemtrace"
+    };
+}
+
+/// A recording that was ended by a signal.
+const ENDED: &[Expect] = &[
+    Says("ended with 0"),
+    Says("kprobes left: 0"),
+    Line(&[("/type", Text("summary")), ("/verdict", Text("clean")), ("/records", AtLeast(20))]),
+];
+
 /// The same because records were lost, with their number.
 const LOST: &[Expect] = &[
     Line(&[("/type", Text("summary")), ("/verdict", Text("undecided")), ("/lost", AtLeast(1))]),
@@ -208,11 +231,7 @@ pub const ROWS: &[Row] = &[
     .code(1),
     row(
         "killed-tracer",
-        "gemscope record -o trace.gemtrace 2>said & \
-         for i in $(seq 60); do grep -q Ctrl-C said && break; sleep 0.5; done; \
-         gemclient s2; sleep 2; kill -9 $!; \
-         for i in $(seq 60); do grep -q . /sys/kernel/debug/kprobes/list || break; sleep 0.5; done; \
-         echo \"kprobes left: $(wc -l </sys/kernel/debug/kprobes/list)\"; gemscope replay --json trace.gemtrace",
+        concat!(READY!(), "gemclient s2; sleep 2; kill -9 $!; ", LEFT!()),
         &[
             Says("kprobes left: 0"),
             Line(&[("/type", Text("header"))]),
@@ -220,6 +239,53 @@ pub const ROWS: &[Row] = &[
         ],
     )
     .code(3),
+    // A signal ends a recording as it should: nothing stays behind, and the trace is whole.
+    row("interrupted", concat!(READY!(), "gemclient s2; kill -INT $!; wait $!; echo \"ended with $?\"; ", LEFT!()), ENDED),
+    row("terminated", concat!(READY!(), "gemclient s2; kill -TERM $!; wait $!; echo \"ended with $?\"; ", LEFT!()), ENDED),
+    // CAP_SYSLOG, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are left, and no new ones can be had.
+    row(
+        "privileges",
+        concat!(READY!(), "cat /proc/$!/status; kill -INT $!; wait $!"),
+        &[Says("CapEff:\t0000000400080004"), Says("NoNewPrivs:\t1")],
+    ),
+    row(
+        "stalled-reader",
+        "judged --ring-size 64K --stall-reader 2000 -- gemclient storm-threads --threads 4 --rounds 1000",
+        LOST,
+    )
+    .code(3),
+    row(
+        "full-disk",
+        "mkdir -p /tmp/small; mount -t tmpfs -o size=64k none /tmp/small; \
+         gemscope record -o /tmp/small/trace -- gemclient storm-threads --threads 4 --rounds 2000; echo \"ended with $?\"; \
+         gemscope replay --json /tmp/small/trace; code=$?; umount /tmp/small; exit $code",
+        &[
+            Says("ended with 2"),
+            Complains("No space left on device"),
+            Line(&[("/type", Text("summary")), ("/verdict", Text("undecided")), ("/records", AtLeast(1000))]),
+            Count(0, &[("/type", Text("finding")), ("/certain", Bool(true))]),
+        ],
+    )
+    .code(3),
+    // A part of the machine only, or a part of the probes: never a false finding.
+    found!("filter-comm", "judged --comm gemclient -- gemclient forget-gem-close", "handle-leak": 1),
+    found!("filter-device", "judged --device vgem -- gemclient forget-gem-close", "handle-leak": 1),
+    row("filter-other-device", "judged --device virtio_gpu -- gemclient forget-gem-close", CLEAN),
+    row("filter-other-comm", "judged --comm nobody -- gemclient six-step", CLEAN),
+    row("denied", "judged --deny dmabuf-put --deny file-close -- gemclient s4", UNDECIDED).code(3),
+    row(
+        "no-btf",
+        "unshare -m sh -c 'mount -t tmpfs none /sys/kernel/btf; gemscope check -- true'",
+        &[Complains("CONFIG_DEBUG_INFO_BTF")],
+    )
+    .code(2),
+    row(
+        "no-drm",
+        "grep -v '\\[drm' /proc/kallsyms >symbols; \
+         unshare -m sh -c 'mount --bind symbols /proc/kallsyms; gemscope check -- true'",
+        &[Complains("modprobe")],
+    )
+    .code(2),
     row("trace-is-private", "gemscope record -o trace.gemtrace -- true; stat -c %a trace.gemtrace", &[Says("600")]),
 ];
 

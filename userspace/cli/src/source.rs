@@ -149,7 +149,9 @@ fn config(header: &TraceHeader, options: &Options, context: &mut Context) -> Con
         profile,
         features,
         at_exit: options.at_exit,
-        missing: header.blind_probes().collect(),
+        missing: header.missing_probes().collect(),
+        off: header.off_probes().collect(),
+        filtered: !header.filters.is_empty(),
         ..Config::default()
     }
 }

@@ -56,10 +56,15 @@ impl Case {
         self
     }
 
-    /// The finding, with its number. Where hits were missed, only what is proven is certain.
-    pub fn close(mut self, number: u32, missed: bool) -> Finding {
+    /// The rule that it is about.
+    pub const fn rule(&self) -> RuleId {
+        self.0.rule
+    }
+
+    /// The finding, with its number. Where not everything was observed, only what is proven is certain.
+    pub fn close(mut self, number: u32, doubtful: bool) -> Finding {
         self.0.number = number;
-        self.0.tainted = (self.0.tainted || missed) && !self.0.proven;
+        self.0.tainted = (self.0.tainted || doubtful) && !self.0.proven;
         self.0
     }
 }

@@ -6,6 +6,8 @@ use crate::case::Case;
 use crate::finding::{Doubt, Finding, Notes, Verdict};
 use crate::on_handle::Left;
 use crate::reach::Reach;
+use crate::rests;
+use crate::rules::RuleId;
 use crate::settle::Settling;
 use crate::state::{State, stamp};
 use crate::thread::{Frame, Threads};
@@ -20,8 +22,12 @@ pub struct Config {
     /// What to make of things open at exit ([`gemscope_common::scope`]); `None` takes it from the `scope` record,
     /// and without one ignores them.
     pub at_exit: Option<u32>,
-    /// Probes that were not attached.
+    /// Probes that this kernel has and that were not attached.
     pub missing: Vec<ProbeId>,
+    /// Probes that this kernel has not, or that nobody asked for.
+    pub off: Vec<ProbeId>,
+    /// Filters left out a part of the machine.
+    pub filtered: bool,
     /// Findings kept; later ones are counted only.
     pub max_findings: usize,
 }
@@ -33,6 +39,8 @@ impl Default for Config {
             features: Features::default(),
             at_exit: None,
             missing: Vec::new(),
+            off: Vec::new(),
+            filtered: false,
             max_findings: 10_000,
         }
     }
@@ -260,7 +268,14 @@ impl Engine {
             return;
         }
         let number = self.findings.len() as u32 + 1;
-        self.findings.push(case.close(number, self.missed));
+        let doubtful = self.missed || self.half_blind(case.rule());
+        self.findings.push(case.close(number, doubtful));
+    }
+
+    /// May what was not observed have made a finding of this rule?
+    fn half_blind(&self, rule: RuleId) -> bool {
+        self.config.filtered && !rests::shown_by_one_event(rule)
+            || rests::on(rule).iter().any(|probe| self.config.missing.contains(probe))
     }
 
     /// Probes missed hits, nobody knows where: only what is proven stays certain.
@@ -321,7 +336,7 @@ impl Engine {
     fn blind(&self) -> impl Iterator<Item = Doubt> {
         let missing = &self.config.missing;
         let brackets = [ProbeId::ExportToFd, ProbeId::ExportToDmabuf];
-        let no_bracket = brackets.iter().all(|b| missing.contains(b));
+        let no_bracket = brackets.iter().all(|b| missing.contains(b) || self.config.off.contains(b));
         let essential = missing.iter().filter(|p| ESSENTIAL.contains(p)).copied();
         essential.chain(no_bracket.then_some(ProbeId::ExportToDmabuf)).map(|p| Doubt::Blind(p as u16))
     }

@@ -16,6 +16,7 @@ mod on_object;
 mod on_prime;
 mod on_process;
 mod reach;
+mod rests;
 pub mod rules;
 mod settle;
 mod state;

@@ -134,6 +134,10 @@ impl Program {
     }
 }
 
+fn kernel_probes() -> Vec<ProbeId> {
+    ProbeId::ALL.iter().copied().filter(|probe| !probe.is_synthetic()).collect()
+}
+
 fn history(steps: &[(u8, u8)]) -> String {
     let mut program = Program::default();
     program.text.push("t1 scope 10; t1 open f1; t1 open f2".to_owned());
@@ -194,6 +198,32 @@ proptest! {
         let certain: Vec<_> = engine.findings().iter().filter(|f| !f.tainted).collect();
         prop_assert!(engine.verdict() != Verdict::Findings, "{}\n{:?}\n{:#?}", text, lost, certain);
         prop_assert!(drops == 0 || engine.verdict() != Verdict::Clean);
+    }
+
+    /// A probe that is not attached, and is known not to be.
+    #[test]
+    fn a_missing_probe_gives_no_certain_finding(
+        steps in prop::collection::vec(any::<(u8, u8)>(), 0..80),
+        probe in prop::sample::select(kernel_probes()),
+    ) {
+        let text = history(&steps);
+        let mut engine = Engine::new(Config { missing: vec![probe], ..Config::default() });
+        let script = Script::run(&text);
+        script.records.iter().filter(|r| r.probe() != Some(probe)).for_each(|r| engine.ingest(r));
+        engine.finish();
+        prop_assert!(engine.verdict() != Verdict::Findings, "{:?}: {}\n{:#?}", probe, text, engine.findings());
+    }
+
+    /// A filter that leaves out one of the threads.
+    #[test]
+    fn a_filter_gives_no_certain_finding(steps in prop::collection::vec(any::<(u8, u8)>(), 0..80), out in 1_u32..4) {
+        let text = history(&steps);
+        let mut engine = Engine::new(Config { filtered: true, ..Config::default() });
+        let script = Script::run(&text);
+        let seen = |r: &&Record| r.header.tid != out || r.probe().is_some_and(|p| p.is_synthetic() || p == ProbeId::Exit);
+        script.records.iter().filter(seen).for_each(|r| engine.ingest(r));
+        engine.finish();
+        prop_assert!(engine.verdict() != Verdict::Findings, "{}\n{:#?}", text, engine.findings());
     }
 
     #[test]

@@ -192,20 +192,19 @@ impl TraceHeader {
         self.features = features.names().map(str::to_owned).collect();
     }
 
-    /// Probes that were wanted and not available, that this gemscope knows.
-    pub fn missing_probes(&self) -> impl Iterator<Item = (ProbeId, &str)> {
-        self.probes.iter().filter_map(|entry| match &entry.state {
-            ProbeState::Missing { reason } => Some((ProbeId::from_wire(entry.number).ok()?, reason.as_str())),
-            ProbeState::Attached { .. } | ProbeState::Off | ProbeState::Unknown => None,
-        })
+    /// Probes that the kernel has and that were not observing, as far as this gemscope knows them.
+    pub fn missing_probes(&self) -> impl Iterator<Item = ProbeId> {
+        self.probes_that(|state| matches!(state, ProbeState::Missing { .. } | ProbeState::Unknown))
     }
 
-    /// Probes that were not observing, for whatever reason, that this gemscope knows.
-    pub fn blind_probes(&self) -> impl Iterator<Item = ProbeId> {
-        self.probes
-            .iter()
-            .filter(|entry| !matches!(entry.state, ProbeState::Attached { .. }))
-            .filter_map(|entry| ProbeId::from_wire(entry.number).ok())
+    /// Probes that the kernel has not, or that nobody asked for, as far as this gemscope knows them.
+    pub fn off_probes(&self) -> impl Iterator<Item = ProbeId> {
+        self.probes_that(|state| matches!(state, ProbeState::Off))
+    }
+
+    fn probes_that(&self, is: impl Fn(&ProbeState) -> bool) -> impl Iterator<Item = ProbeId> {
+        let known = |entry: &ProbeEntry| ProbeId::from_wire(entry.number).ok();
+        self.probes.iter().filter(move |entry| is(&entry.state)).filter_map(known)
     }
 
     /// Wall time of a record's timestamp, ns since the Unix epoch; `None` when the trace has no wall clock.
@@ -241,7 +240,7 @@ mod tests {
         assert_eq!(header.profile(), None);
         assert_eq!(header.features(), (Features::CACHED_SGT, vec!["telepathy"]));
         assert_eq!(header.probes[0].state, ProbeState::Unknown);
-        assert_eq!(header.missing_probes().collect::<Vec<_>>(), [(ProbeId::ObjectRelease, "no symbol")]);
+        assert_eq!(header.missing_probes().collect::<Vec<_>>(), [ProbeId::ObjectRelease]);
         assert_eq!(header.scope.at_exit, AtExit::Unknown);
     }
 
@@ -261,6 +260,6 @@ mod tests {
         let text = serde_json::to_string(&header).unwrap();
         assert_eq!(serde_json::from_str::<TraceHeader>(&text).unwrap(), header);
         assert_eq!(header.profile(), Some(Profile::V6_2));
-        assert_eq!(header.blind_probes().collect::<Vec<_>>(), [ProbeId::Map]);
+        assert_eq!(header.off_probes().collect::<Vec<_>>(), [ProbeId::Map]);
     }
 }

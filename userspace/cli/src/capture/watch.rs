@@ -125,7 +125,9 @@ fn started(request: &Request, invoker: Option<&Invoker>, signals: &Signals) -> a
     let config = Config {
         profile: session.plan().profile,
         features: session.plan().features,
-        missing: header.blind_probes().collect(),
+        missing: header.missing_probes().collect(),
+        off: header.off_probes().collect(),
+        filtered: !header.filters.is_empty(),
         ..Config::default()
     };
     let mut recorder = Recorder::new(config, output);
