@@ -104,7 +104,7 @@ const UNDECIDED: &[Expect] = &[
 ];
 
 /// Shell that begins a recording and waits until the probes are attached; its process is `$!`.
-macro_rules! READY {
+macro_rules! ready {
     () => {
         "gemscope record -o trace.gemtrace 2>said & \
          for i in $(seq 60); do grep -q Ctrl-C said && break; sleep 0.5; done; "
@@ -112,7 +112,7 @@ macro_rules! READY {
 }
 
 /// Shell that waits until no kprobe is left, tells how many are, and replays the trace.
-macro_rules! LEFT {
+macro_rules! left {
     () => {
         "for i in $(seq 60); do grep -q . /sys/kernel/debug/kprobes/list || break; sleep 0.5; done; \
          echo \"kprobes left: $(wc -l </sys/kernel/debug/kprobes/list)\"; gemscope replay --json trace.gemtrace"
@@ -231,7 +231,7 @@ pub const ROWS: &[Row] = &[
     .code(1),
     row(
         "killed-tracer",
-        concat!(READY!(), "gemclient s2; sleep 2; kill -9 $!; ", LEFT!()),
+        concat!(ready!(), "gemclient s2; sleep 2; kill -9 $!; ", left!()),
         &[
             Says("kprobes left: 0"),
             Line(&[("/type", Text("header"))]),
@@ -240,13 +240,13 @@ pub const ROWS: &[Row] = &[
     )
     .code(3),
     // A signal ends a recording as it should: nothing stays behind, and the trace is whole.
-    row("interrupted", concat!(READY!(), "gemclient s2; kill -INT $!; wait $!; echo \"ended with $?\"; ", LEFT!()), ENDED),
-    row("terminated", concat!(READY!(), "gemclient s2; kill -TERM $!; wait $!; echo \"ended with $?\"; ", LEFT!()), ENDED),
-    // CAP_SYSLOG, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are left, and no new ones can be had.
+    row("interrupted", concat!(ready!(), "gemclient s2; kill -INT $!; wait $!; echo \"ended with $?\"; ", left!()), ENDED),
+    row("terminated", concat!(ready!(), "gemclient s2; kill -TERM $!; wait $!; echo \"ended with $?\"; ", left!()), ENDED),
+    // CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE and CAP_BPF are left, and no new ones can be had.
     row(
         "privileges",
-        concat!(READY!(), "cat /proc/$!/status; kill -INT $!; wait $!"),
-        &[Says("CapEff:\t0000000400080004"), Says("NoNewPrivs:\t1")],
+        concat!(ready!(), "cat /proc/$!/status; kill -INT $!; wait $!"),
+        &[Says("CapEff:\t0000008000080004"), Says("NoNewPrivs:\t1")],
     ),
     row(
         "stalled-reader",
