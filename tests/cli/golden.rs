@@ -71,7 +71,7 @@ fn every_report_kept_has_its_trace() {
 #[test]
 fn the_demo_as_json() {
     let output = gemscope().args(["replay", DEMO, "--json"]).output().unwrap();
-    let kept = Data::read_from(&tests().join("golden/demo.jsonl"), None);
+    let kept = Data::read_from(&tests().join("golden/6.12/forget-gem-close.jsonl"), None);
     assert_data_eq!(Data::text(String::from_utf8(output.stdout).unwrap()), kept.raw());
 }
 

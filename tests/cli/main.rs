@@ -26,7 +26,7 @@ fn tests() -> PathBuf {
 }
 
 /// The bundled trace.
-const DEMO: &str = "fixtures/traces/demo.gemtrace";
+const DEMO: &str = "fixtures/traces/6.12/forget-gem-close.gemtrace";
 
 fn demo_bytes() -> Vec<u8> {
     std::fs::read(tests().join(DEMO)).unwrap()

@@ -1,6 +1,6 @@
 //! What the kernels do, call by call: the recorded sequences of every line, in the words of kernel developers.
 //!
-//! One line of `golden/sequences.txt` is what one client's traced calls gave, and on which kernels. It is read, not just
+//! One line of `fixtures/sequences.txt` is what one client's traced calls gave, and on which kernels. It is read, not just
 //! compared: it is the ground that the rules stand on. Accept a change with `SNAPSHOTS=overwrite`.
 
 use std::collections::BTreeMap;
@@ -73,6 +73,7 @@ fn words(record: &Record) -> Option<String> {
             ProbeId::ObjectInit
             | ProbeId::ObjectFree
             | ProbeId::BufPut
+            | ProbeId::BufFdClose
             | ProbeId::BufFileRelease
             | ProbeId::BufRelease
             | ProbeId::BufGemRelease
@@ -125,6 +126,6 @@ fn every_kernel_does_what_is_written_down() {
             let _ = writeln!(text, "{name} on {}\n{sequence}", lines.join(", "));
         }
     }
-    let kept = Data::read_from(&tests().join("golden/sequences.txt"), None);
+    let kept = Data::read_from(&tests().join("fixtures/sequences.txt"), None);
     assert_data_eq!(Data::text(text), kept.raw());
 }

@@ -27,6 +27,9 @@ fn trace() -> PathBuf {
 
 fn replay(c: &mut Criterion) {
     let path = trace();
+    let judged = source::judge(Reader::open(&path).unwrap(), "bench", &Options::default()).unwrap();
+    // A workload that breaks rules would measure the reports.
+    assert_eq!(judged.judgement().findings.len(), 0);
     let mut group = c.benchmark_group("replay");
     group.throughput(Throughput::Elements(RECORDS as u64));
     group.sample_size(10).measurement_time(Duration::from_secs(10));

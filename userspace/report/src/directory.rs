@@ -3,7 +3,7 @@
 //! The engine numbers entities and keeps no names. This keeps the names of what is alive, and of what a finding speaks
 //! of, so that its size does not grow with the length of a trace.
 
-use std::collections::{BTreeMap, BTreeSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use gemscope_common::{Buf, BufExport, DrmFile, Phase, ProbeId, Record};
 use gemscope_engine::{Engine, Entity, Finding, HolderKind};
@@ -24,12 +24,12 @@ pub struct FileFacts {
 /// Names of files and dma-bufs, by the engine's numbers.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
-    file_at: BTreeMap<u64, u32>,
-    files: BTreeMap<u32, FileFacts>,
-    buf_at: BTreeMap<u64, u32>,
-    exporters: BTreeMap<u32, [u8; 24]>,
-    kept_files: BTreeSet<u32>,
-    kept_bufs: BTreeSet<u32>,
+    file_at: FxHashMap<u64, u32>,
+    files: FxHashMap<u32, FileFacts>,
+    buf_at: FxHashMap<u64, u32>,
+    exporters: FxHashMap<u32, [u8; 24]>,
+    kept_files: FxHashSet<u32>,
+    kept_bufs: FxHashSet<u32>,
     findings_seen: usize,
 }
 

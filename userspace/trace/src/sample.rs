@@ -30,7 +30,7 @@ impl Default for Shape {
 #[derive(Debug)]
 pub struct Workload {
     threads: Vec<Thread>,
-    heap: Heap,
+    ino: u64,
     random: Random,
     shape: Shape,
 }
@@ -61,6 +61,20 @@ impl Random {
     }
 }
 
+/// Pages in no order, and none twice.
+#[derive(Debug)]
+struct Pages(u64);
+
+impl Pages {
+    /// Each thread's own: what one frees and another takes in the same instant would need a lock in its order of records.
+    const PER_THREAD: u64 = 1 << 16;
+
+    fn take(&mut self) -> u64 {
+        self.0 += 1;
+        0xffff_8880_0000_0000 + (self.0.wrapping_mul(0x9e37_79b1) & 0xff_ffff) * 0x8000
+    }
+}
+
 /// Freed addresses come back last in, first out, as a slab's do.
 #[derive(Debug, Default)]
 struct Slab {
@@ -70,12 +84,12 @@ struct Slab {
 }
 
 impl Slab {
-    fn take(&mut self, size: u64, random: &mut Random) -> u64 {
+    fn take(&mut self, size: u64, pages: &mut Pages) -> u64 {
         if let Some(address) = self.free.pop() {
             return address;
         }
         if self.left == 0 {
-            self.page = 0xffff_8880_0000_0000 + (random.below(1 << 21) << 15);
+            self.page = pages.take();
             self.left = 0x8000 / size;
         }
         self.left -= 1;
@@ -83,12 +97,19 @@ impl Slab {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Heap {
+    pages: Pages,
     objects: Slab,
     bufs: Slab,
     attaches: Slab,
-    ino: u64,
+}
+
+impl Heap {
+    fn new(thread: u32) -> Self {
+        let pages = Pages(u64::from(thread) * Pages::PER_THREAD);
+        Self { pages, objects: Slab::default(), bufs: Slab::default(), attaches: Slab::default() }
+    }
 }
 
 #[derive(Debug)]
@@ -103,6 +124,7 @@ struct Thread {
     next_handle: [u32; 2],
     live: Vec<Shared>,
     queue: VecDeque<Record>,
+    heap: Heap,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -137,9 +159,10 @@ impl Workload {
                 next_handle: [1, 1],
                 live: Vec::new(),
                 queue: VecDeque::new(),
+                heap: Heap::new(i),
             })
             .collect();
-        Self { threads, heap: Heap { ino: 900, ..Heap::default() }, random, shape }
+        Self { threads, ino: 900, random, shape }
     }
 }
 
@@ -149,7 +172,7 @@ impl Iterator for Workload {
     fn next(&mut self) -> Option<Record> {
         for thread in &mut self.threads {
             if thread.queue.is_empty() {
-                thread.round(&mut self.heap, &mut self.random, self.shape.live);
+                thread.round(&mut self.ino, &mut self.random, self.shape.live);
             }
         }
         let earliest =
@@ -192,12 +215,12 @@ impl Thread {
         })
     }
 
-    fn round(&mut self, heap: &mut Heap, random: &mut Random, live: usize) {
-        let mut shared = self.create(heap, random);
+    fn round(&mut self, ino: &mut u64, random: &mut Random, live: usize) {
+        let mut shared = self.create(random);
         if random.chance(85) {
-            self.export(&mut shared, heap, random);
+            self.export(&mut shared, ino, random);
             if random.chance(80) {
-                self.import(&mut shared, heap, random);
+                self.import(&mut shared, random);
             }
             if random.chance(30) {
                 self.export_again(&shared, random);
@@ -207,13 +230,13 @@ impl Thread {
         if self.live.len() > live {
             let victim = random.below(self.live.len() as u64) as usize;
             let victim = self.live.swap_remove(victim);
-            self.close(victim, heap, random);
+            self.close(victim, random);
         }
     }
 
-    fn create(&mut self, heap: &mut Heap, random: &mut Random) -> Shared {
+    fn create(&mut self, random: &mut Random) -> Shared {
         let size = 4096 << random.below(8);
-        let obj = heap.objects.take(0x1a0, random);
+        let obj = self.heap.objects.take(0x1a0, &mut self.heap.pages);
         let mut gem = Gem { obj, dev: DEVS[0], size, ..Gem::default() };
         self.put(random, ProbeId::ObjectInit, Point, 0, &gem);
         gem.file = self.files[0];
@@ -226,15 +249,15 @@ impl Thread {
         Shared { gem, ino: 0, buf: 0, fd: -1, imported: None }
     }
 
-    fn export(&mut self, shared: &mut Shared, heap: &mut Heap, random: &mut Random) {
+    fn export(&mut self, shared: &mut Shared, ino: &mut u64, random: &mut Random) {
         let gem = &mut shared.gem;
         let mut prime =
             Prime { file: gem.file, handle: gem.handle, fd: -1, flags: 0o2000002, ..Prime::default() };
         self.put(random, ProbeId::ExportIoctl, Entry, 0, &prime);
         self.put(random, ProbeId::ExportToDmabuf, Entry, 0, &prime);
-        shared.buf = heap.bufs.take(0x140, random);
-        heap.ino += 1;
-        shared.ino = heap.ino;
+        shared.buf = self.heap.bufs.take(0x140, &mut self.heap.pages);
+        *ino += 1;
+        shared.ino = *ino;
         let mut exp_name = [0; 24];
         exp_name[..3].copy_from_slice(b"drm");
         let export = BufExport {
@@ -282,13 +305,13 @@ impl Thread {
         self.put(
             random,
             ProbeId::BufFdClose,
-            Entry,
+            Point,
             0,
             &Buf { dma_buf: shared.buf, ino: shared.ino, fd: prime.fd, file_count: 4, ..Buf::default() },
         );
     }
 
-    fn import(&mut self, shared: &mut Shared, heap: &mut Heap, random: &mut Random) {
+    fn import(&mut self, shared: &mut Shared, random: &mut Random) {
         let mut prime = Prime { file: self.files[1], fd: shared.fd, ..Prime::default() };
         self.put(random, ProbeId::Import, Entry, 0, &prime);
         let buf = Buf {
@@ -300,7 +323,7 @@ impl Thread {
             ..Buf::default()
         };
         self.put(random, ProbeId::BufGet, Return, shared.buf as i64, &buf);
-        let attach = heap.attaches.take(0x80, random);
+        let attach = self.heap.attaches.take(0x80, &mut self.heap.pages);
         let attachment = Attachment {
             dma_buf: shared.buf,
             ino: shared.ino,
@@ -310,7 +333,7 @@ impl Thread {
             ..Attachment::default()
         };
         self.put(random, ProbeId::Attach, Return, attach as i64, &attachment);
-        let obj = heap.objects.take(0x1a0, random);
+        let obj = self.heap.objects.take(0x1a0, &mut self.heap.pages);
         let mut gem = Gem { obj, dev: DEVS[1], size: shared.gem.size, ..Gem::default() };
         self.put(random, ProbeId::ObjectInit, Point, 0, &gem);
         prime.obj = obj;
@@ -324,37 +347,36 @@ impl Thread {
         prime.ino = shared.ino;
         self.put(random, ProbeId::CacheAdd, Entry, 0, &prime);
         self.put(random, ProbeId::CacheAdd, Return, 0, &prime);
-        self.put(random, ProbeId::BufPut, Entry, 0, &Buf { file_count: 5, fd: -1, ..buf });
+        self.put(random, ProbeId::BufPut, Point, 0, &Buf { file_count: 5, fd: -1, ..buf });
         self.put(random, ProbeId::Import, Return, 0, &prime);
         shared.imported = Some((gem, attach));
     }
 
     fn close_handle(&mut self, side: usize, gem: &mut Gem, shared: &Shared, random: &mut Random) {
         let by_handle = Gem { file: gem.file, handle: gem.handle, ..Gem::default() };
-        self.put(random, ProbeId::GemClose, Entry, 0, &by_handle);
+        self.put(random, ProbeId::GemClose, Point, 0, &by_handle);
         self.put(random, ProbeId::HandleDelete, Entry, 0, &by_handle);
         self.put(random, ProbeId::HandleRelease, Entry, 0, gem);
         let put = Buf { dma_buf: shared.buf, ino: shared.ino, file_count: 2, fd: -1, ..Buf::default() };
         let cache = Prime { file: gem.file, handle: gem.handle, ..Prime::default() };
         self.put(random, ProbeId::CacheRemove, Entry, 0, &cache);
         if shared.buf != 0 {
-            self.put(random, ProbeId::BufPut, Entry, 0, &put);
+            self.put(random, ProbeId::BufPut, Point, 0, &put);
         }
         self.put(random, ProbeId::CacheRemove, Return, 0, &cache);
         self.put(random, ProbeId::HandlePut, Entry, 0, gem);
         if shared.buf != 0 {
-            self.put(random, ProbeId::BufPut, Entry, 0, &put);
+            self.put(random, ProbeId::BufPut, Point, 0, &put);
         }
         gem.handle_count = 0;
         gem.dma_buf = 0;
         self.put(random, ProbeId::HandlePut, Return, 0, gem);
         self.put(random, ProbeId::HandleRelease, Return, 0, gem);
         self.put(random, ProbeId::HandleDelete, Return, 0, &by_handle);
-        self.put(random, ProbeId::GemClose, Return, 0, &by_handle);
         self.free_handles[side].push(gem.handle);
     }
 
-    fn close(&mut self, shared: Shared, heap: &mut Heap, random: &mut Random) {
+    fn close(&mut self, shared: Shared, random: &mut Random) {
         if let Some((mut gem, attach)) = shared.imported {
             self.close_handle(1, &mut gem, &shared, random);
             gem.refcount = 0;
@@ -368,28 +390,28 @@ impl Thread {
                 ..Attachment::default()
             };
             self.put(random, ProbeId::ImportDestroy, Entry, 0, &gem);
-            self.put(random, ProbeId::Detach, Entry, 0, &detach);
+            self.put(random, ProbeId::Detach, Point, 0, &detach);
             let put = Buf { dma_buf: shared.buf, ino: shared.ino, file_count: 2, fd: -1, ..Buf::default() };
-            self.put(random, ProbeId::BufPut, Entry, 0, &put);
+            self.put(random, ProbeId::BufPut, Point, 0, &put);
             self.put(random, ProbeId::ImportDestroy, Return, 0, &gem);
             self.put(random, ProbeId::ObjectRelease, Point, 0, &gem);
-            heap.attaches.free.push(attach);
-            heap.objects.free.push(gem.obj);
+            self.heap.attaches.free.push(attach);
+            self.heap.objects.free.push(gem.obj);
         }
         let mut gem = shared.gem;
         self.close_handle(0, &mut gem, &shared, random);
         if shared.buf != 0 {
             let mut buf = Buf { dma_buf: shared.buf, ino: shared.ino, fd: shared.fd, ..Buf::default() };
-            self.put(random, ProbeId::BufFdClose, Entry, 0, &Buf { file_count: 1, ..buf });
+            self.put(random, ProbeId::BufFdClose, Point, 0, &Buf { file_count: 1, ..buf });
             (buf.fd, buf.private) = (-1, gem.obj);
-            self.put(random, ProbeId::BufFileRelease, Entry, 0, &buf);
-            self.put(random, ProbeId::BufRelease, Entry, 0, &buf);
-            self.put(random, ProbeId::BufGemRelease, Entry, 0, &buf);
-            heap.bufs.free.push(shared.buf);
+            self.put(random, ProbeId::BufFileRelease, Point, 0, &buf);
+            self.put(random, ProbeId::BufRelease, Point, 0, &buf);
+            self.put(random, ProbeId::BufGemRelease, Point, 0, &buf);
+            self.heap.bufs.free.push(shared.buf);
         }
         gem.refcount = 0;
         self.put(random, ProbeId::ObjectDriverFree, Point, 0, &gem);
         self.put(random, ProbeId::ObjectRelease, Point, 0, &gem);
-        heap.objects.free.push(gem.obj);
+        self.heap.objects.free.push(gem.obj);
     }
 }

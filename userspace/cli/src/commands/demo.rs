@@ -11,10 +11,10 @@ use crate::source::{self, Options};
 use crate::ui::{self, Sink, Ui};
 
 /// Recorded with `gemscope record` while a client forgot one GEM_CLOSE.
-const TRACE: &[u8] = include_bytes!("../../../../tests/fixtures/traces/demo.gemtrace");
+const TRACE: &[u8] = include_bytes!("../../../../tests/fixtures/traces/6.12/forget-gem-close.gemtrace");
 
 /// How the bundled trace is called.
-const NAME: &str = "the bundled trace demo.gemtrace";
+const NAME: &str = "bundled: a client on Debian 13 that forgets GEM_CLOSE";
 
 pub fn run(args: &DemoArgs, ui: &Ui) -> anyhow::Result<Exit> {
     let reader = Reader::new(Cursor::new(TRACE), NAME).context("the bundled trace cannot be read")?;
