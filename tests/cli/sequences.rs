@@ -95,7 +95,7 @@ fn sequence(line: &str, name: &str) -> Option<String> {
     let mut last = String::new();
     while reader.next_batch(&mut batch).unwrap().is_some() {
         for words in batch.iter().filter_map(words) {
-            if words.contains("> export") && words == last {
+            if words.contains(" export") && words == last {
                 continue;
             }
             let _ = writeln!(out, "    {words}");
