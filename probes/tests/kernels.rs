@@ -253,8 +253,11 @@ fn what_the_user_wants() {
     assert_eq!(state(&PlanOptions { hot: true, ..default.clone() }, ProbeId::Map), "ok");
     assert_eq!(
         state(&PlanOptions { deny: vec![ProbeId::Attach], ..default.clone() }, ProbeId::Attach),
-        "off"
+        // What it would have shown goes unseen.
+        "missing"
     );
+    let no_map = PlanOptions { hot: true, deny: vec![ProbeId::Map], ..default.clone() };
+    assert_eq!(state(&no_map, ProbeId::Map), "off");
     let only = PlanOptions { only: Some(vec![ProbeId::Map]), ..default };
     assert_eq!((state(&only, ProbeId::Map), state(&only, ProbeId::Attach)), ("ok", "off"));
 }

@@ -267,6 +267,17 @@ pub const ROWS: &[Row] = &[
         ],
     )
     .code(3),
+    // Probes come and go while others are at work: what only some of them saw is not judged.
+    row(
+        "attach-mid-storm",
+        "gemclient storm-threads --threads 4 --rounds 100000000 >/dev/null & \
+         for i in 1 2 3; do gemscope record --ring-size 64M -o $i -d 1; gemscope replay --json $i; done; kill -9 $!",
+        &[
+            Count(3, &[("/type", Text("summary")), ("/records", AtLeast(1000)), ("/lost", Number(0))]),
+            Count(0, &[("/type", Text("finding")), ("/certain", Bool(true))]),
+        ],
+    )
+    .seconds(120),
     // A part of the machine only, or a part of the probes: never a false finding.
     found!("filter-comm", "judged --comm gemclient -- gemclient forget-gem-close", "handle-leak": 1),
     found!("filter-device", "judged --device vgem -- gemclient forget-gem-close", "handle-leak": 1),

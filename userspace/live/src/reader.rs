@@ -36,6 +36,33 @@ pub(crate) struct Parts {
     pub(crate) stall: Option<Duration>,
     /// Drops that happened before the session began: taken off every record's count.
     pub(crate) drops_before: u64,
+    /// When all probes were there.
+    pub(crate) window: Window,
+}
+
+/// The time during which every probe was attached, ns of `CLOCK_MONOTONIC`. Probes come and go one by one, while the
+/// machine goes on: what is recorded before or after tells half stories.
+#[derive(Clone, Debug)]
+pub(crate) struct Window {
+    from: u64,
+    until: Arc<AtomicU64>,
+}
+
+impl Window {
+    /// All probes are attached now.
+    pub(crate) fn open() -> Self {
+        Self { from: monotonic_ns(), until: Arc::new(AtomicU64::new(u64::MAX)) }
+    }
+
+    /// The first probe will be taken off now.
+    pub(crate) fn close(&self) {
+        self.until.store(monotonic_ns(), Ordering::Release);
+    }
+}
+
+fn monotonic_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
 }
 
 impl Reader {
@@ -43,7 +70,13 @@ impl Reader {
     pub(crate) fn start(parts: Parts) -> std::io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let drops = Arc::new(AtomicU64::new(0));
-        let mut work = Work { parts, stop: Arc::clone(&stop), drops: Arc::clone(&drops), batch: Vec::new() };
+        let mut work = Work {
+            parts,
+            stop: Arc::clone(&stop),
+            drops: Arc::clone(&drops),
+            batch: Vec::new(),
+            over: false,
+        };
         let thread =
             std::thread::Builder::new().name("gemscope-reader".to_owned()).spawn(move || work.run())?;
         Ok(Self { stop, drops, thread: Some(thread) })
@@ -76,6 +109,8 @@ struct Work {
     stop: Arc<AtomicBool>,
     drops: Arc<AtomicU64>,
     batch: Vec<Record>,
+    /// A record from after the window has come. The ring's order decides, so all later ones are left out too.
+    over: bool,
 }
 
 impl Work {
@@ -107,11 +142,17 @@ impl Work {
     fn drain(&mut self) {
         loop {
             let lost = self.drops.load(Ordering::Relaxed);
-            let Parts { ring, tap, drops_before, .. } = &mut self.parts;
+            let Parts { ring, tap, drops_before, window, .. } = &mut self.parts;
+            let until = window.until.load(Ordering::Acquire);
             let mut undecodable = 0;
             while let Some(item) = ring.next() {
                 match Record::from_ring(&item) {
                     Ok(mut record) => {
+                        let at = record.header.ts_ns;
+                        self.over |= at >= until;
+                        if self.over || at < window.from {
+                            continue;
+                        }
                         if let Some(tap) = tap {
                             tap.see(&record);
                         }

@@ -23,7 +23,7 @@ use crate::options::Options;
 use crate::prereq::{self, Check};
 use crate::privileges::{self, Invoker};
 use crate::queue::{self, Batches};
-use crate::reader::{Parts, Reader};
+use crate::reader::{Parts, Reader, Window};
 use crate::remover::Remover;
 use crate::{gather, load};
 
@@ -72,6 +72,7 @@ pub struct Session {
     attached: Attached,
     counters: Array<MapData, u64>,
     drops_before: u64,
+    window: Window,
     reader: Reader,
     definer: Option<Definer>,
     batches: Batches,
@@ -129,7 +130,8 @@ impl Session {
         let kernel: StackTraceMap<MapData> = take(&mut ebpf, "KSTACKS")?;
         let user: StackTraceMap<MapData> = take(&mut ebpf, "USTACKS")?;
         let kernel_log = if options.kernel_log { KernelLog::open(&mut ebpf) } else { None };
-        // What came while only some of the probes were there tells half stories.
+        let window = Window::open();
+        // Nothing before this moment is told: make room.
         while ring.next().is_some() {}
         let drops_before = counters.get(&DROPS, 0).unwrap_or(0);
 
@@ -148,7 +150,8 @@ impl Session {
             (None, None, None)
         };
         let (sender, batches) = queue::queue(options.queue_bytes);
-        let parts = Parts { ring, sender, tap, stall: options.stall_reader, drops_before };
+        let parts =
+            Parts { ring, sender, tap, stall: options.stall_reader, drops_before, window: window.clone() };
         let reader = Reader::start(parts).map_err(StartError::Thread)?;
         Ok(Self {
             facts,
@@ -157,6 +160,7 @@ impl Session {
             attached,
             counters,
             drops_before,
+            window,
             reader,
             definer,
             batches,
@@ -205,8 +209,12 @@ impl Session {
     /// Records dropped so far, in the kernel and here.
     #[must_use]
     pub fn drops(&self) -> u64 {
+        self.drops_in_kernel() + self.reader.drops()
+    }
+
+    fn drops_in_kernel(&self) -> u64 {
         let kernel = self.counters.get(&DROPS, 0).unwrap_or(self.drops_before);
-        kernel.saturating_sub(self.drops_before) + self.reader.drops()
+        kernel.saturating_sub(self.drops_before)
     }
 
     /// Misses that the kernel has counted and that were not told before, as records with the total so far. Cheap enough
@@ -227,7 +235,9 @@ impl Session {
     pub fn stop(mut self) -> Tail {
         let mut steps = Steps::new();
         // What is under way at one of the two moments has returned at the other; what was missed stays missed.
+        self.window.close();
         let before = self.attached.unreturned();
+        let drops = self.drops_in_kernel();
         self.attached.quiet();
         steps.done("detach");
         let mut misses = self.misses();
@@ -250,7 +260,7 @@ impl Session {
         }
         steps.done("read what is left");
         Tail {
-            drops: self.drops(),
+            drops: drops + self.reader.drops(),
             batches: self.batches.clone(),
             definitions: self.definitions.take(),
             missed: misses.into_iter().map(|(key, count)| missed_record(key, count)).collect(),

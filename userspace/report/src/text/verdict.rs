@@ -75,9 +75,9 @@ pub(super) fn doubts(out: &mut dyn Write, palette: &Palette, j: &Judgement) -> f
     };
     writeln!(out, "{}", paint(palette.warn, head))?;
     for d in &j.doubts {
-        let (what, todo) = doubt(*d);
+        let (what, advice) = doubt(*d);
         writeln!(out, "   {what}")?;
-        writeln!(out, "   {} {todo}", paint(palette.faint, "->"))?;
+        writeln!(out, "   {} {advice}", paint(palette.faint, "->"))?;
     }
     writeln!(out)
 }
