@@ -2,8 +2,10 @@
 
 use gemscope_common::{Features, Phase, ProbeId, Profile, Record};
 
+use smallvec::SmallVec;
+
 use crate::case::Case;
-use crate::finding::{Doubt, Finding, Notes, Verdict};
+use crate::finding::{Doubt, Finding, Notes, Stamp, Verdict};
 use crate::on_handle::Left;
 use crate::reach::Reach;
 use crate::rests;
@@ -86,6 +88,7 @@ pub struct Engine {
     seq: u64,
     drops: u64,
     unknown: u64,
+    half_calls: u32,
     missed: bool,
 }
 
@@ -108,6 +111,7 @@ impl Engine {
             seq: 0,
             drops: 0,
             unknown: 0,
+            half_calls: 0,
             missed: false,
         }
     }
@@ -133,8 +137,11 @@ impl Engine {
             self.resync_thread(thread);
         }
         if phase == Phase::Entry && is_outermost(probe) {
-            self.abandon_all(thread);
-            self.threads.at(thread).unsynced = false;
+            if !self.threads.at(thread).frames.is_empty() {
+                self.half_call(thread, at.ts_ns);
+            }
+            let t = self.threads.at(thread);
+            (t.unsynced, t.whole) = (false, true);
         }
         match probe {
             ProbeId::ObjectInit
@@ -203,8 +210,16 @@ impl Engine {
     fn resync_thread(&mut self, thread: usize) {
         self.abandon_all(thread);
         let t = self.threads.at(thread);
-        t.epoch = self.state.epoch;
-        t.unsynced = true;
+        (t.epoch, t.unsynced, t.whole) = (self.state.epoch, true, false);
+    }
+
+    /// A call of this thread has a beginning without an end, or the other way round: hits went unseen, its own and perhaps
+    /// others beside them. 5.10 skips programs now and then and counts nothing.
+    fn half_call(&mut self, thread: usize, now_ns: u64) {
+        self.half_calls += 1;
+        self.lost();
+        self.doubt_late_findings(now_ns);
+        self.resync_thread(thread);
     }
 
     /// The open calls of a thread turned out to be stale: their returns were lost.
@@ -242,18 +257,21 @@ impl Engine {
     }
 
     /// Closes a call: frames above it never returned.
-    pub(crate) fn pop(&mut self, thread: usize, probe: ProbeId) -> Option<Frame> {
-        let frames = &mut self.threads.at(thread).frames;
-        if frames.last().is_some_and(|f| f.probe == probe) {
-            return frames.pop();
+    pub(crate) fn pop(&mut self, thread: usize, probe: ProbeId, at: Stamp) -> Option<Frame> {
+        let t = self.threads.at(thread);
+        if t.frames.last().is_some_and(|f| f.probe == probe) {
+            return t.frames.pop();
         }
-        let ix = frames.iter().rposition(|f| f.probe == probe)?;
-        while self.threads.at(thread).frames.len() > ix + 1 {
-            if let Some(stale) = self.threads.at(thread).frames.pop() {
-                self.abandon(&stale);
-            }
+        let whole = t.whole;
+        let open = t.frames.iter().rposition(|f| f.probe == probe);
+        let mut stale: SmallVec<[Frame; 4]> =
+            open.map(|ix| t.frames.drain(ix..).collect()).unwrap_or_default();
+        let frame = (!stale.is_empty()).then(|| stale.remove(0));
+        stale.iter().for_each(|stale| self.abandon(stale));
+        if whole {
+            self.half_call(thread, at.ts_ns);
         }
-        self.threads.at(thread).frames.pop()
+        frame
     }
 
     /// The epoch in which something born on this thread now is known: none when its open calls are not known.
@@ -327,6 +345,9 @@ impl Engine {
         let mut doubts = self.doubts.clone();
         if self.drops > 0 {
             doubts.push(Doubt::Drops(self.drops));
+        }
+        if self.half_calls > 0 {
+            doubts.push(Doubt::HalfCalls(self.half_calls));
         }
         doubts.extend(self.blind());
         doubts.sort_unstable();

@@ -235,6 +235,8 @@ pub enum Doubt {
     Blind(u16),
     /// A call never returned in the trace.
     OpenCalls(u32),
+    /// So often a call had only its beginning or its end: probes missed hits that no kernel counted.
+    HalfCalls(u32),
 }
 
 /// One finding: a rule, what broke it, and the evidence.

@@ -24,7 +24,7 @@ impl Engine {
         match (probe, phase) {
             (ProbeId::BufExport, Phase::Entry) => self.push(thread, Frame::new(probe, at)),
             (ProbeId::BufExport, _) => {
-                self.pop(thread, probe);
+                self.pop(thread, probe, at);
                 let ret = record.header.ret as u64;
                 if err_ptr(ret).is_none() && ret != 0 {
                     self.exported(record.payload(), ret, at, thread);

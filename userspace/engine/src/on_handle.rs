@@ -64,7 +64,7 @@ impl Engine {
                 self.push(thread, frame);
             }
             (ProbeId::FileClose, _) => {
-                self.pop(thread, probe);
+                self.pop(thread, probe, at);
                 let file = self.state.file(record.payload::<DrmFile>().file);
                 self.judge_left(file, at, record.header.flags & Flags::EXITING != 0);
             }
@@ -110,7 +110,7 @@ impl Engine {
 
     fn create_ends(&mut self, record: &Record, at: Stamp, thread: usize) {
         let p: &Gem = record.payload();
-        let frame = self.pop(thread, ProbeId::HandleCreate);
+        let frame = self.pop(thread, ProbeId::HandleCreate, at);
         let key = match frame.and_then(|f| f.handle) {
             Some(key) => key,
             // Its entry was lost or is older than the trace: a handle of unknown history.
@@ -193,7 +193,7 @@ impl Engine {
     }
 
     fn release_ends(&mut self, p: &Gem, at: Stamp, thread: usize) {
-        let frame = self.pop(thread, ProbeId::HandleRelease);
+        let frame = self.pop(thread, ProbeId::HandleRelease, at);
         let file = self.state.file(p.file);
         let key = match frame {
             Some(f) => f.handle,
@@ -228,7 +228,7 @@ impl Engine {
 
     fn delete_ends(&mut self, record: &Record, at: Stamp, thread: usize) {
         let p: &Gem = record.payload();
-        let frame = self.pop(thread, ProbeId::HandleDelete);
+        let frame = self.pop(thread, ProbeId::HandleDelete, at);
         let key = self.state.file(p.file);
         if record.ret_i32() == 0 {
             // The release inside was not seen: the handle is gone all the same.
@@ -295,7 +295,7 @@ impl Engine {
     }
 
     fn put_ends(&mut self, at: Stamp, thread: usize) {
-        let Some(object) = self.pop(thread, ProbeId::HandlePut).and_then(|f| f.object) else { return };
+        let Some(object) = self.pop(thread, ProbeId::HandlePut, at).and_then(|f| f.object) else { return };
         let release = self.threads.at(thread).innermost(&[ProbeId::HandleRelease]).and_then(|f| f.handle);
         let Some(o) = self.state.objects.get_mut(object) else { return };
         o.in_flight = o.in_flight.saturating_sub(1);

@@ -42,7 +42,7 @@ impl Engine {
             (ProbeId::GemVmClose, _) => self.mapped(record.payload::<Mapping>().obj, -1),
             (ProbeId::FbInit, Phase::Entry) => self.push(thread, Frame::new(probe, at)),
             (ProbeId::FbInit, Phase::Return) => {
-                let got_counts = self.pop(thread, probe).map_or(0, |f| f.id);
+                let got_counts = self.pop(thread, probe, at).map_or(0, |f| f.id);
                 if record.ret_i32() == 0 {
                     self.framebuffer(record.payload(), got_counts);
                 }
@@ -59,7 +59,7 @@ impl Engine {
                 }
             }
             (ProbeId::FbCleanup, _) => {
-                self.pop(thread, probe);
+                self.pop(thread, probe, at);
             }
             _ => {}
         }

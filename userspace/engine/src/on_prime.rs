@@ -27,7 +27,7 @@ impl Engine {
                 frame.object = self.state.find_object(record.payload::<Gem>().obj);
                 self.push(thread, frame);
             } else {
-                self.pop(thread, probe);
+                self.pop(thread, probe, at);
             }
             return;
         }
@@ -41,7 +41,7 @@ impl Engine {
                 self.push(thread, frame);
             }
             (ProbeId::CacheRemove, _) => {
-                let frame = self.pop(thread, probe);
+                let frame = self.pop(thread, probe, at);
                 if let Some(h) = frame.and_then(|f| f.handle).and_then(|h| self.state.handles.get_mut(h)) {
                     h.cache_removed = true;
                 }
@@ -51,7 +51,7 @@ impl Engine {
                 self.push(thread, frame);
             }
             (ProbeId::Import, _) => {
-                self.pop(thread, probe);
+                self.pop(thread, probe, at);
             }
             (_, _) => self.export_ends(probe, record, at, thread),
         }
@@ -67,7 +67,7 @@ impl Engine {
     /// R19: the export call returned; its fd is an fd of this process.
     fn export_ends(&mut self, probe: ProbeId, record: &Record, at: Stamp, thread: usize) {
         let p: &Prime = record.payload();
-        let frame = self.pop(thread, probe);
+        let frame = self.pop(thread, probe, at);
         let ret = record.header.ret as u64;
         if probe == ProbeId::ExportToDmabuf {
             if err_ptr(ret).is_none() && ret != 0 {
@@ -193,7 +193,7 @@ impl Engine {
 
     fn cache_add_ends(&mut self, record: &Record, at: Stamp, thread: usize) {
         let p: &Prime = record.payload();
-        let frame = self.pop(thread, ProbeId::CacheAdd);
+        let frame = self.pop(thread, ProbeId::CacheAdd, at);
         if record.ret_i32() != 0 {
             return;
         }

@@ -48,6 +48,8 @@ pub(crate) struct Thread {
     pub epoch: u32,
     /// Records were lost on this thread and no outermost call has begun since.
     pub unsynced: bool,
+    /// An outermost call was seen to begin, and nothing was lost since: every call on it has a beginning and an end.
+    pub whole: bool,
     pub frames: SmallVec<[Frame; 4]>,
 }
 
@@ -86,7 +88,7 @@ impl Threads {
             self.forget_idle();
         }
         let ix = *self.by_tid.entry(tid).or_insert_with(|| {
-            self.list.push(Thread { epoch, unsynced: false, frames: SmallVec::new() });
+            self.list.push(Thread { epoch, unsynced: false, whole: false, frames: SmallVec::new() });
             self.tids.push(tid);
             (self.list.len() - 1) as u32
         });

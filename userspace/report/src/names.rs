@@ -287,6 +287,13 @@ pub fn doubt(doubt: Doubt) -> (String, &'static str) {
             format!("{} never returned in the records", plural(u64::from(n), "call", "calls")),
             "run again; if it stays, a kernel thread hangs or records were lost unseen",
         ),
+        Doubt::HalfCalls(n) => (
+            format!(
+                "{} had only a beginning or an end: probes missed hits that the kernel did not count",
+                plural(u64::from(n), "call", "calls")
+            ),
+            "run again with less going on at the same time",
+        ),
     }
 }
 

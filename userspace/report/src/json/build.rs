@@ -244,6 +244,7 @@ fn doubt(d: engine::Doubt) -> lines::Doubt {
         D::Unreadable(n) => ("unreadable", Some(u64::from(n)), None),
         D::Blind(p) => ("blind", None, Some(p)),
         D::OpenCalls(n) => ("open-calls", Some(u64::from(n)), None),
+        D::HalfCalls(n) => ("half-calls", Some(u64::from(n)), None),
     };
     let (text, advice) = names::doubt(d);
     let probe_name = |p: u16| ProbeId::from_wire(p).map_or_else(|_| p.to_string(), |p| p.name().to_owned());
