@@ -25,4 +25,5 @@ pub use definitions::Definitions;
 pub use load::{Error as LoadError, ring_size};
 pub use options::{Device, Filter, Options};
 pub use queue::{Batches, Next};
+pub use reader::monotonic_ns;
 pub use session::{Session, StartError, Tail};

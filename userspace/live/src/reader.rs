@@ -54,13 +54,20 @@ impl Window {
         Self { from: monotonic_ns(), until: Arc::new(AtomicU64::new(u64::MAX)) }
     }
 
+    /// When it opened.
+    pub(crate) const fn from(&self) -> u64 {
+        self.from
+    }
+
     /// The first probe will be taken off now.
     pub(crate) fn close(&self) {
         self.until.store(monotonic_ns(), Ordering::Release);
     }
 }
 
-fn monotonic_ns() -> u64 {
+/// Now, as records carry time: nanoseconds of `CLOCK_MONOTONIC`.
+#[must_use]
+pub fn monotonic_ns() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
 }

@@ -183,6 +183,12 @@ impl Session {
         &self.plan
     }
 
+    /// When the last probe was attached, ns of `CLOCK_MONOTONIC`: no record is older.
+    #[must_use]
+    pub const fn since_ns(&self) -> u64 {
+        self.window.from()
+    }
+
     /// How the probes are attached.
     #[must_use]
     pub const fn how(&self) -> &How {

@@ -3,7 +3,7 @@
 use std::fs;
 
 use gemscope_engine::RuleId;
-use gemscope_live::{How, Session};
+use gemscope_live::{How, Session, monotonic_ns};
 use gemscope_probes::detect::Answer;
 use gemscope_probes::plan::{Outcome, Plan, Planned};
 use gemscope_trace::{AtExit, Clock, Host, ProbeEntry, ProbeState, ScopeInfo, TraceHeader};
@@ -27,15 +27,11 @@ pub struct Facts<'a> {
     pub raw_addresses: bool,
 }
 
-/// Nanoseconds of `CLOCK_MONOTONIC`, as records carry it.
-#[must_use]
-pub fn monotonic_ns() -> u64 {
-    ns(ClockId::Monotonic).unsigned_abs()
-}
-
-fn ns(clock: ClockId) -> i64 {
-    let time = clock_gettime(clock);
-    time.tv_sec.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec)
+/// How far the wall clock is ahead of the clock of records, ns.
+fn realtime_offset_ns() -> i64 {
+    let time = clock_gettime(ClockId::Realtime);
+    let wall = time.tv_sec.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec);
+    wall.saturating_sub(monotonic_ns().cast_signed())
 }
 
 /// The header of a session's trace.
@@ -44,7 +40,6 @@ pub fn header(session: &Session, facts: &Facts<'_>) -> TraceHeader {
     let uname = rustix::system::uname();
     let text = |s: &std::ffi::CStr| s.to_string_lossy().into_owned();
     let plan = session.plan();
-    let start_ns = monotonic_ns();
     let mut header = TraceHeader {
         gemscope: env!("CARGO_PKG_VERSION").to_owned(),
         kernel_release: text(uname.release()),
@@ -53,8 +48,8 @@ pub fn header(session: &Session, facts: &Facts<'_>) -> TraceHeader {
         probes: plan.probes.iter().map(entry).collect(),
         blinded: blinded(plan),
         clock: Clock {
-            start_ns,
-            realtime_offset_ns: ns(ClockId::Realtime).saturating_sub(start_ns.cast_signed()),
+            start_ns: session.since_ns(),
+            realtime_offset_ns: realtime_offset_ns(),
             boot_id: line("/proc/sys/kernel/random/boot_id"),
         },
         host: Host {

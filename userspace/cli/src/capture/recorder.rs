@@ -8,7 +8,6 @@ use gemscope_common::{Payload, Phase, ProbeId, Record};
 use gemscope_engine::Config;
 use gemscope_trace::{Definition, Definitions, Process, TraceError, TraceHeader, Writer};
 
-use super::header::monotonic_ns;
 use crate::pipeline::Judge;
 use crate::ui;
 
@@ -92,7 +91,7 @@ impl Recorder {
     /// Takes in a record that was made in user space, and gives it its header.
     pub fn stamped(&mut self, mut record: Record) {
         let own = std::process::id();
-        record.header.ts_ns = monotonic_ns();
+        record.header.ts_ns = gemscope_live::monotonic_ns();
         (record.header.tid, record.header.tgid, record.header.drops) = (own, own, self.drops);
         self.records(&[record]);
     }
