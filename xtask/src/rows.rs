@@ -277,7 +277,7 @@ pub const ROWS: &[Row] = &[
             Count(0, &[("/type", Text("finding")), ("/certain", Bool(true))]),
         ],
     )
-    .seconds(120),
+    .seconds(300),
     // A part of the machine only, or a part of the probes: never a false finding.
     found!("filter-comm", "judged --comm gemclient -- gemclient forget-gem-close", "handle-leak": 1),
     found!("filter-device", "judged --device vgem -- gemclient forget-gem-close", "handle-leak": 1),
