@@ -217,11 +217,11 @@ probe_ids! {
     /// `dma_buf_mmap_internal`: a user mapping of a dma-buf fd (R10).
     103 BufMmap "dmabuf-mmap" Mapping;
 
-    /// A process or thread is created (tracepoint `sched_process_fork`).
+    /// A process is created (`wake_up_new_task`).
     120 Fork "fork" Process;
-    /// A process executes another program (tracepoint `sched_process_exec`).
+    /// A process executes another program (`finalize_exec`).
     121 Exec "exec" Process;
-    /// A thread exits, with its code (tracepoint `sched_process_exit`).
+    /// The last thread of a process exits, with its code (`taskstats_exit`).
     122 Exit "exit" Process;
 
     /// From user space: which process tree the verdict is about.

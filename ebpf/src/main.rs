@@ -5,7 +5,7 @@
 //! format is that of `gemscope-common`.
 //!
 //! Names: the probe's name with `_` for `-`, then `_e` for the program at the function's entry, `_r` for the one
-//! at its return, `_t` for a raw tracepoint.
+//! at its return.
 #![cfg_attr(target_arch = "bpf", no_std, no_main, feature(asm_experimental_arch))]
 
 mod filter;

@@ -20,8 +20,8 @@ use crate::fields::Field;
 pub struct Row {
     /// The probe's stable number.
     pub id: ProbeId,
-    /// What it is attached to.
-    pub attach: Attach,
+    /// What it is attached to: *every* target that the kernel has.
+    pub targets: &'static [Target],
     /// C prototypes that the programs were written for; a function whose BTF matches none of them is refused.
     pub prototypes: &'static [&'static str],
     /// What the record holds beyond the header, in words.
@@ -44,16 +44,6 @@ pub struct Row {
     pub blind: &'static str,
     /// Where the symbol may exist and yet not be called: what a self-check has to look at. Empty when it is safe.
     pub caution: &'static str,
-}
-
-/// What a probe is attached to.
-#[derive(Clone, Copy, Debug)]
-pub enum Attach {
-    /// Kprobes and kretprobes. *Every* target is attached to that the kernel has; of a target's symbols the first
-    /// that the kernel has.
-    Kprobe(&'static [Target]),
-    /// A raw tracepoint of this name.
-    RawTracepoint(&'static str),
 }
 
 /// Alternatives for one place in the kernel: the first symbol that exists is the one.
@@ -113,8 +103,6 @@ pub enum ProgramKind {
     Kprobe,
     /// At a function's return.
     Kretprobe,
-    /// At a raw tracepoint.
-    RawTracepoint,
 }
 
 /// A BPF program of the object file.
@@ -127,16 +115,14 @@ pub struct Program {
 }
 
 impl Row {
-    /// The BPF programs of this probe: the probe's name with `_` for `-`, and `_e` at entry, `_r` at return, `_t` for
-    /// a raw tracepoint.
+    /// The BPF programs of this probe: the probe's name with `_` for `-`, and `_e` at entry, `_r` at return.
     #[must_use]
     pub fn programs(&self) -> Vec<Program> {
         let base = self.id.name().replace('-', "_");
         let program = |suffix: &str, kind| Program { name: format!("{base}{suffix}"), kind };
-        match (self.attach, self.emits) {
-            (Attach::RawTracepoint(_), _) => vec![program("_t", ProgramKind::RawTracepoint)],
-            (Attach::Kprobe(_), Emits::Point) => vec![program("_e", ProgramKind::Kprobe)],
-            (Attach::Kprobe(_), Emits::Bracket | Emits::Return) => {
+        match self.emits {
+            Emits::Point => vec![program("_e", ProgramKind::Kprobe)],
+            Emits::Bracket | Emits::Return => {
                 vec![program("_e", ProgramKind::Kprobe), program("_r", ProgramKind::Kretprobe)]
             }
         }
@@ -144,11 +130,7 @@ impl Row {
 
     /// Every symbol that the row names, with all alternatives.
     pub fn symbols(&self) -> impl Iterator<Item = &'static Symbol> + use<> {
-        let targets = match self.attach {
-            Attach::Kprobe(targets) => targets,
-            Attach::RawTracepoint(_) => &[],
-        };
-        targets.iter().flat_map(|t| t.symbols)
+        self.targets.iter().flat_map(|t| t.symbols)
     }
 
     /// Every field the programs read, required ones first.
@@ -210,7 +192,7 @@ pub const RULES: &[u8] = &[
 /// Starting point of every row.
 const BASE: Row = Row {
     id: ProbeId::ObjectInit,
-    attach: Attach::Kprobe(&[]),
+    targets: &[],
     prototypes: &[],
     captures: "",
     required: &[],

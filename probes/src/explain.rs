@@ -2,7 +2,7 @@
 
 use gemscope_common::Phase;
 
-use crate::catalogue::{self, Attach, Row};
+use crate::catalogue::{self, Row};
 use crate::fields::Field;
 use crate::plan::{Outcome, Plan, Planned};
 
@@ -54,17 +54,11 @@ pub const fn phase_name(phase: Phase) -> &'static str {
 /// A row in words.
 #[must_use]
 pub fn explain(row: &Row) -> Explanation {
-    let attach = match row.attach {
-        Attach::RawTracepoint(name) => vec![format!("tracepoint {name}")],
-        Attach::Kprobe(targets) => {
-            let one = |target: &catalogue::Target| {
-                let symbols =
-                    target.symbols.iter().map(|s| format!("{} [{}] {}", s.name, s.module, s.kernels));
-                symbols.collect::<Vec<_>>().join(", else ")
-            };
-            targets.iter().map(one).collect()
-        }
+    let one = |target: &catalogue::Target| {
+        let symbols = target.symbols.iter().map(|s| format!("{} [{}] {}", s.name, s.module, s.kernels));
+        symbols.collect::<Vec<_>>().join(", else ")
     };
+    let attach = row.targets.iter().map(one).collect();
     let field = |f: &Field| format!("{}.{}", f.type_name(), f.path());
     let stacks = match row.stacks {
         None => String::new(),
@@ -202,8 +196,5 @@ pub fn table(plan: Option<&Plan>) -> String {
 }
 
 fn first_symbol(row: &Row) -> &'static str {
-    match row.attach {
-        Attach::RawTracepoint(name) => name,
-        Attach::Kprobe(_) => row.symbols().next().map_or("", |s| s.name),
-    }
+    row.symbols().next().map_or("", |s| s.name)
 }

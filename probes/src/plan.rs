@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use gemscope_common::{Features, ProbeId, Profile};
 
 use crate::btf::Proto;
-use crate::catalogue::{self, ADDRESSES, Attach, ProgramKind, Row, Target};
+use crate::catalogue::{self, ADDRESSES, ProgramKind, Row, Target};
 use crate::facts::KernelFacts;
 use crate::fields::Field;
 use crate::symbols::Symbol;
@@ -74,7 +74,7 @@ pub struct Site {
     pub program: String,
     /// How it is attached.
     pub kind: ProgramKind,
-    /// Kernel symbol, or name of the tracepoint.
+    /// Kernel symbol.
     pub symbol: String,
     /// The module that the symbol is in; `None` for the kernel itself.
     pub module: Option<String>,
@@ -216,20 +216,7 @@ fn possible(facts: &KernelFacts, row: &'static Row) -> Outcome {
     if let Some(needs) = needs {
         return missing(format!("needs the address of `{}`", needs.symbol));
     }
-    match row.attach {
-        Attach::RawTracepoint(name) => {
-            let sites = row.programs().into_iter().map(|program| Site {
-                program: program.name,
-                kind: program.kind,
-                symbol: name.to_owned(),
-                module: None,
-                address: None,
-                ambiguous: false,
-            });
-            Outcome::Attach { sites: sites.collect(), notes: notes(facts, row) }
-        }
-        Attach::Kprobe(targets) => attach(facts, row, targets),
-    }
+    attach(facts, row)
 }
 
 /// What a row that is attached will leave out.
@@ -263,9 +250,9 @@ enum NoSite {
     Refused(String),
 }
 
-fn attach(facts: &KernelFacts, row: &'static Row, targets: &[Target]) -> Outcome {
+fn attach(facts: &KernelFacts, row: &'static Row) -> Outcome {
     let (mut sites, mut refused, mut absent) = (Vec::new(), Vec::new(), Vec::new());
-    for target in targets {
+    for target in row.targets {
         match choose(facts, row, target) {
             Ok((symbol, ambiguous)) => sites.extend(row.programs().into_iter().map(|program| Site {
                 program: program.name,
@@ -287,12 +274,12 @@ fn attach(facts: &KernelFacts, row: &'static Row, targets: &[Target]) -> Outcome
     if !refused.is_empty() {
         return Outcome::Missing { reason: refused.join("; "), blinds: true };
     }
-    let in_drm = targets.iter().flat_map(|t| t.symbols).all(|s| s.module != crate::symbols::VMLINUX);
+    let in_drm = row.symbols().all(|s| s.module != crate::symbols::VMLINUX);
     if in_drm && !facts.drm {
         return Outcome::Missing { reason: "DRM is not loaded".to_owned(), blinds: true };
     }
     let reason = match absent.as_slice() {
-        [one] => format!("no symbol {one}: {}", inlined(facts, targets)),
+        [one] => format!("no symbol {one}: {}", inlined(facts, row.targets)),
         [first, second] => format!("neither {first} nor {second} is a symbol"),
         many => format!("none of {} functions is a symbol", many.len()),
     };

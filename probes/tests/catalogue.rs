@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use gemscope_common::{Phase, ProbeId};
 use gemscope_probes::btf::Proto;
-use gemscope_probes::catalogue::{self, ADDRESSES, Attach, Emits, ProgramKind, RULES, Row};
+use gemscope_probes::catalogue::{self, ADDRESSES, Emits, ProgramKind, RULES, Row};
 use gemscope_probes::explain;
 use gemscope_probes::fields::Field;
 
@@ -100,7 +100,6 @@ fn programs_are_named_by_the_rule() {
             let suffix = match program.kind {
                 ProgramKind::Kprobe => "_e",
                 ProgramKind::Kretprobe => "_r",
-                ProgramKind::RawTracepoint => "_t",
             };
             assert_eq!(program.name, format!("{base}{suffix}"));
             // The kernel cuts longer names, and then they are no longer told apart in its reports.
@@ -178,19 +177,13 @@ fn hot_probes_are_the_ones_that_fire_per_use() {
 
 #[test]
 fn every_function_has_a_symbol_and_a_prototype_that_can_be_read() {
-    each(|row| match row.attach {
-        Attach::Kprobe(targets) => {
-            assert!(
-                !targets.is_empty() && targets.iter().all(|t| !t.symbols.is_empty()),
-                "{}",
-                row.id.name()
-            );
-            assert!(!row.prototypes.is_empty(), "{} has no prototype", row.id.name());
-            for text in row.prototypes {
-                assert!(Proto::from_c(text).is_some(), "{}: cannot read `{text}`", row.id.name());
-            }
+    each(|row| {
+        let name = row.id.name();
+        assert!(!row.targets.is_empty() && row.targets.iter().all(|t| !t.symbols.is_empty()), "{name}");
+        assert!(!row.prototypes.is_empty(), "{name} has no prototype");
+        for text in row.prototypes {
+            assert!(Proto::from_c(text).is_some(), "{name}: cannot read `{text}`");
         }
-        Attach::RawTracepoint(name) => assert!(name.starts_with("sched_process_")),
     });
     let mut seen = BTreeSet::new();
     for symbol in catalogue::rows().flat_map(Row::symbols) {

@@ -16,9 +16,10 @@ use crate::vm::{Boot, SetupArgs};
 /// Modules whose symbols are kept.
 const MODULES: &[&str] =
     &["[drm]", "[drm_kms_helper]", "[drm_shmem_helper]", "[vgem]", "[virtio_gpu]", "[bochs]", "[bochs_drm]"];
-/// Beginnings of the kernel's own symbols that are kept.
-const BUILT_IN: &[&str] =
-    &["dma_buf", "__dma_buf", "dma_resv", "udmabuf", "dma_heap", "system_heap", "sched_process_exec"];
+/// Beginnings of further symbols of the kernel's own that are kept.
+const BUILT_IN: &[&str] = &["dma_buf", "__dma_buf", "dma_resv", "udmabuf", "dma_heap", "system_heap"];
+/// The kernel's own symbols that are kept.
+const PROCESSES: &[&str] = &["wake_up_new_task", "finalize_exec", "taskstats_exit", "exit_files"];
 
 const COMMANDS: &str = "mkdir /out/btf; cp /sys/kernel/btf/* /out/btf/; uname -r >/out/version; \
                         cp /proc/kallsyms /out/kallsyms.all; cp /sys/kernel/tracing/available_filter_functions /out/; \
@@ -93,6 +94,7 @@ fn kept(line: &str, further: &[String]) -> Option<String> {
         Some(module) => MODULES.contains(&module),
         None => {
             BUILT_IN.iter().any(|begin| name.starts_with(begin))
+                || PROCESSES.contains(&name)
                 || further.iter().any(|symbol| symbol == name)
         }
     };

@@ -24,6 +24,11 @@ const KEYRINGS: &[&str] = &[
     "/etc/apt/trusted.gpg",
 ];
 
+/// The keyrings of this machine that may hold the archive's keys.
+pub fn keyrings() -> impl Iterator<Item = &'static Path> {
+    KEYRINGS.iter().map(Path::new).filter(|ring| ring.is_file())
+}
+
 /// One package of an index: what is needed to fetch it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Package {
@@ -120,7 +125,7 @@ const PREFIXES: &[&str] = &["linux-image-", "linux-binary-", "linux-modules-", "
 
 /// The text that the archive's key has signed; a missing tool or keyring is told, a wrong signature is an error.
 fn signed_text(release: &Path, suite: &str) -> Result<String> {
-    let keyrings: Vec<&Path> = KEYRINGS.iter().map(Path::new).filter(|ring| ring.is_file()).collect();
+    let keyrings: Vec<&Path> = keyrings().collect();
     let whole =
         || fs::read_to_string(release).with_context(|| format!("cannot read `{}`", release.display()));
     let Some(gpgv) = tool::find("gpgv").filter(|_| !keyrings.is_empty()) else {

@@ -1,11 +1,15 @@
-//! Processes: cheap, because these tracepoints see every task of the machine.
+//! Processes: cheap, because these probes see every task of the machine.
+//!
+//! Kprobes and not the scheduler's raw tracepoints: from 7.0 on a program on a raw tracepoint may be preempted, and until it
+//! goes on, the kernel skips it for every other task of that cpu.
 
 use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::bpf_get_current_pid_tgid;
-use aya_ebpf::macros::raw_tracepoint;
-use aya_ebpf::programs::RawTracePointContext;
+use aya_ebpf::macros::kprobe;
+use aya_ebpf::programs::ProbeContext;
 use gemscope_common::{Phase, ProbeId, Process};
 
+use super::arg;
 use crate::filter::tgid_wanted;
 use crate::flow::{Head, current_task, emit};
 use crate::globals::*;
@@ -23,10 +27,10 @@ fn parent_tgid(r: &mut Reader, task: u64) -> u32 {
     r.field(parent, &OFF_TASK_TGID)
 }
 
-/// `sched_process_fork(struct task_struct *parent, struct task_struct *child)`. Threads are not told.
-#[raw_tracepoint]
-pub fn fork_t(ctx: RawTracePointContext) -> i32 {
-    let child: u64 = ctx.arg(1);
+/// `void wake_up_new_task(struct task_struct *)`: the child has yet to run. Threads are not told.
+#[kprobe]
+pub fn fork_e(ctx: ProbeContext) -> u32 {
+    let child = arg(&ctx, 0);
     let mut r = Reader::new();
     let child_tid: u32 = r.field(child, &OFF_TASK_PID);
     let child_tgid: u32 = r.field(child, &OFF_TASK_TGID);
@@ -54,9 +58,9 @@ pub fn fork_t(ctx: RawTracePointContext) -> i32 {
     0
 }
 
-/// `sched_process_exec(struct task_struct *, pid_t old_pid, struct linux_binprm *)`
-#[raw_tracepoint]
-pub fn exec_t(_ctx: RawTracePointContext) -> i32 {
+/// `void finalize_exec(struct linux_binprm *)`: the new program is mapped and has yet to run.
+#[kprobe]
+pub fn exec_e(_ctx: ProbeContext) -> u32 {
     if !tgid_wanted(current_tgid()) {
         return 0;
     }
@@ -70,11 +74,12 @@ pub fn exec_t(_ctx: RawTracePointContext) -> i32 {
     0
 }
 
-/// `sched_process_exit(struct task_struct *)`. Told once per process, at its last thread: `signal->live` has been
-/// lowered before the tracepoint, so threads that end at the same time may both find it at zero.
-#[raw_tracepoint]
-pub fn exit_t(ctx: RawTracePointContext) -> i32 {
-    let task: u64 = ctx.arg(0);
+/// `void taskstats_exit(struct task_struct *, int group_dead)` or `void exit_files(struct task_struct *)`: `do_exit` has yet
+/// to close what is open. Told once per process, at its last thread: `do_exit` has lowered `signal->live` before, so
+/// threads that end at the same time may both find it at zero.
+#[kprobe]
+pub fn exit_e(ctx: ProbeContext) -> u32 {
+    let task = arg(&ctx, 0);
     let mut r = Reader::new();
     let signal = r.pointer(task, &OFF_TASK_SIGNAL);
     let live: u32 = r.field(signal, &OFF_SIGNAL_LIVE);

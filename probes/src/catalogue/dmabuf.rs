@@ -2,7 +2,7 @@
 
 use gemscope_common::{Phase, ProbeId};
 
-use super::{Attach, BASE, Emits, INO, Row, Target, both, core, drm, sym, user};
+use super::{BASE, Emits, INO, Row, Target, both, core, drm, sym, user};
 use crate::fields::Field;
 
 /// A dma-buf seen at an instant when its file is alive.
@@ -24,7 +24,7 @@ const ATTACH: &[Field] = &[
 pub(super) const ROWS: &[Row] = &[
     Row {
         id: ProbeId::BufExport,
-        attach: Attach::Kprobe(&[Target { symbols: &[core("dma_buf_export")] }]),
+        targets: &[Target { symbols: &[core("dma_buf_export")] }],
         prototypes: &["struct dma_buf * dma_buf_export(const struct dma_buf_export_info *)"],
         captures: "the exporter's arguments; at return the dma-buf, its inode number and its exporter's name",
         required: &[
@@ -44,7 +44,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::BufFd,
-        attach: Attach::Kprobe(&[Target { symbols: &[core("dma_buf_fd")] }]),
+        targets: &[Target { symbols: &[core("dma_buf_fd")] }],
         prototypes: &["int dma_buf_fd(struct dma_buf *, int)"],
         captures: "the dma-buf and its fd",
         optional: &[BUF],
@@ -58,9 +58,9 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::BufFdInstall,
-        attach: Attach::Kprobe(&[Target {
+        targets: &[Target {
             symbols: &[sym("dma_buf_fd_install", "vmlinux", "7.0 and later; stable 6.1.y")],
-        }]),
+        }],
         prototypes: &["void dma_buf_fd_install(struct dma_buf *, int)"],
         captures: "the dma-buf and its fd",
         optional: &[BUF],
@@ -73,7 +73,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::BufGet,
-        attach: Attach::Kprobe(&[Target { symbols: &[core("dma_buf_get")] }]),
+        targets: &[Target { symbols: &[core("dma_buf_get")] }],
         prototypes: &["struct dma_buf * dma_buf_get(int)"],
         captures: "fd; at return the dma-buf",
         optional: &[BUF],
@@ -85,7 +85,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::BufPut,
-        attach: Attach::Kprobe(&[Target { symbols: &[core("dma_buf_put")] }]),
+        targets: &[Target { symbols: &[core("dma_buf_put")] }],
         prototypes: &["void dma_buf_put(struct dma_buf *)"],
         captures: "the dma-buf and its file count before the effect",
         optional: &[BUF],
@@ -97,7 +97,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::BufFileRelease,
-        attach: Attach::Kprobe(&[Target { symbols: &[core("dma_buf_file_release")] }]),
+        targets: &[Target { symbols: &[core("dma_buf_file_release")] }],
         prototypes: &["int dma_buf_file_release(struct inode *, struct file *)"],
         captures: "the dma-buf whose last file reference is gone",
         required: &[Field::FilePrivateData],
@@ -110,7 +110,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::BufRelease,
-        attach: Attach::Kprobe(&[Target { symbols: &[core("dma_buf_release")] }]),
+        targets: &[Target { symbols: &[core("dma_buf_release")] }],
         prototypes: &["void dma_buf_release(struct dentry *)"],
         captures: "the dma-buf and its vmap count at its destruction",
         required: &[Field::DentryFsdata],
@@ -123,7 +123,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::BufGemRelease,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_gem_dmabuf_release")] }]),
+        targets: &[Target { symbols: &[drm("drm_gem_dmabuf_release")] }],
         prototypes: &["void drm_gem_dmabuf_release(struct dma_buf *)"],
         captures: "the dma-buf and the object whose reference it drops",
         optional: &[&[Field::BufPriv]],
@@ -136,7 +136,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::BufIoctl,
-        attach: Attach::Kprobe(&[Target { symbols: &[core("dma_buf_ioctl")] }]),
+        targets: &[Target { symbols: &[core("dma_buf_ioctl")] }],
         prototypes: &["long dma_buf_ioctl(struct file *, unsigned int, unsigned long)"],
         captures: "the dma-buf, the ioctl's number and its argument",
         required: &[Field::FilePrivateData],
@@ -150,12 +150,12 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         id: ProbeId::BufFdClose,
         // From 6.6 on close(2) does not come through filp_close any more; both call filp_flush.
-        attach: Attach::Kprobe(&[Target {
+        targets: &[Target {
             symbols: &[
                 sym("filp_flush", "vmlinux", "6.6 and later"),
                 sym("filp_close", "vmlinux", "up to 6.5"),
             ],
-        }]),
+        }],
         prototypes: &["int filp_flush(struct file *, fl_owner_t)"],
         captures: "the dma-buf one of whose fds is closed, by close(2), by dup2(2) over it or by exit",
         required: &[Field::FileOp, Field::FilePrivateData],
@@ -169,7 +169,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::Attach,
-        attach: Attach::Kprobe(&[Target { symbols: &[core("dma_buf_dynamic_attach")] }]),
+        targets: &[Target { symbols: &[core("dma_buf_dynamic_attach")] }],
         prototypes: &[
             "struct dma_buf_attachment * dma_buf_dynamic_attach(struct dma_buf *, struct device *, const struct dma_buf_attach_ops *, void *)",
         ],
@@ -184,7 +184,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::Detach,
-        attach: Attach::Kprobe(&[Target { symbols: &[core("dma_buf_detach")] }]),
+        targets: &[Target { symbols: &[core("dma_buf_detach")] }],
         prototypes: &["void dma_buf_detach(struct dma_buf *, struct dma_buf_attachment *)"],
         captures: "the dma-buf, the attachment and the dma-buf that the attachment is on",
         optional: &[ATTACH],
@@ -196,7 +196,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::Map,
-        attach: Attach::Kprobe(&[Target { symbols: &[core("dma_buf_map_attachment")] }]),
+        targets: &[Target { symbols: &[core("dma_buf_map_attachment")] }],
         prototypes: &[
             "struct sg_table * dma_buf_map_attachment(struct dma_buf_attachment *, enum dma_data_direction)",
         ],
@@ -217,7 +217,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::Unmap,
-        attach: Attach::Kprobe(&[Target { symbols: &[core("dma_buf_unmap_attachment")] }]),
+        targets: &[Target { symbols: &[core("dma_buf_unmap_attachment")] }],
         prototypes: &[
             "void dma_buf_unmap_attachment(struct dma_buf_attachment *, struct sg_table *, enum dma_data_direction)",
         ],

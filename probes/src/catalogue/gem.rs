@@ -2,7 +2,7 @@
 
 use gemscope_common::{Phase, ProbeId};
 
-use super::{Attach, BASE, Emits, FILE_DEV, GEM, Row, Target, both, drm, sym};
+use super::{BASE, Emits, FILE_DEV, GEM, Row, Target, both, drm, sym};
 
 const FREE: &str = "void free(struct drm_gem_object *)";
 
@@ -61,7 +61,7 @@ const DRIVER_FREE: &[Target] = &[
 pub(super) const ROWS: &[Row] = &[
     Row {
         id: ProbeId::ObjectInit,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_gem_private_object_init")] }]),
+        targets: &[Target { symbols: &[drm("drm_gem_private_object_init")] }],
         prototypes: &[
             "void drm_gem_private_object_init(struct drm_device *, struct drm_gem_object *, size_t)",
         ],
@@ -75,7 +75,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::ObjectRelease,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_gem_object_release")] }]),
+        targets: &[Target { symbols: &[drm("drm_gem_object_release")] }],
         prototypes: &["void drm_gem_object_release(struct drm_gem_object *)"],
         captures: "the object with all its fields as they are at its death",
         optional: &[GEM],
@@ -88,7 +88,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::ObjectFree,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_gem_object_free")] }]),
+        targets: &[Target { symbols: &[drm("drm_gem_object_free")] }],
         prototypes: &["void drm_gem_object_free(struct kref *)"],
         captures: "the object whose last reference was dropped outside drm_gem.c",
         optional: &[GEM],
@@ -101,7 +101,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::ObjectDriverFree,
-        attach: Attach::Kprobe(DRIVER_FREE),
+        targets: DRIVER_FREE,
         // The first member of the helpers' objects is the GEM object.
         prototypes: &[
             FREE,
@@ -120,7 +120,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::ObjectLookup,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_gem_object_lookup")] }]),
+        targets: &[Target { symbols: &[drm("drm_gem_object_lookup")] }],
         prototypes: &["struct drm_gem_object * drm_gem_object_lookup(struct drm_file *, u32)"],
         captures: "file, handle and the object found, or NULL",
         optional: &[GEM, FILE_DEV],

@@ -2,7 +2,7 @@
 
 use gemscope_common::{Phase, ProbeId};
 
-use super::{Attach, BASE, Emits, FILE_DEV, GEM, Row, Target, both, drm, sym, user};
+use super::{BASE, Emits, FILE_DEV, GEM, Row, Target, both, drm, sym, user};
 use crate::fields::Field;
 
 /// The device facts of a DRM file.
@@ -20,7 +20,7 @@ const FILE: &[Field] = &[
 pub(super) const ROWS: &[Row] = &[
     Row {
         id: ProbeId::HandleCreate,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_gem_handle_create_tail")] }]),
+        targets: &[Target { symbols: &[drm("drm_gem_handle_create_tail")] }],
         prototypes: &["int drm_gem_handle_create_tail(struct drm_file *, struct drm_gem_object *, u32 *)"],
         captures: "file and object with its count, link and name before the effect; at return the new handle",
         optional: &[GEM, FILE_DEV],
@@ -40,7 +40,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::HandleDelete,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_gem_handle_delete")] }]),
+        targets: &[Target { symbols: &[drm("drm_gem_handle_delete")] }],
         prototypes: &["int drm_gem_handle_delete(struct drm_file *, u32)"],
         captures: "file and handle; at return whether the handle existed",
         optional: &[FILE_DEV],
@@ -58,7 +58,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::HandleRelease,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_gem_object_release_handle")] }]),
+        targets: &[Target { symbols: &[drm("drm_gem_object_release_handle")] }],
         prototypes: &["int drm_gem_object_release_handle(int, void *, void *)"],
         captures: "file, handle and object with its fields before the effect",
         optional: &[GEM, FILE_DEV],
@@ -70,7 +70,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::HandlePut,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_gem_object_handle_put_unlocked")] }]),
+        targets: &[Target { symbols: &[drm("drm_gem_object_handle_put_unlocked")] }],
         prototypes: &["void drm_gem_object_handle_put_unlocked(struct drm_gem_object *)"],
         captures: "the object with its count, link and name before the effect",
         optional: &[GEM],
@@ -88,13 +88,13 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::HandleGet,
-        attach: Attach::Kprobe(&[Target {
+        targets: &[Target {
             symbols: &[sym(
                 "drm_gem_object_handle_get",
                 "drm",
                 "6.16 and later; stable 6.12.39, 6.6.99, 6.15.7",
             )],
-        }]),
+        }],
         prototypes: &["void drm_gem_object_handle_get(struct drm_gem_object *)"],
         captures: "the object with its count before the effect",
         optional: &[GEM],
@@ -107,13 +107,13 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::HandleGetIfExists,
-        attach: Attach::Kprobe(&[Target {
+        targets: &[Target {
             symbols: &[sym(
                 "drm_gem_object_handle_get_if_exists_unlocked",
                 "drm",
                 "6.16 and later; stable 6.12.39, 6.6.99, 6.15.7",
             )],
-        }]),
+        }],
         prototypes: &["bool drm_gem_object_handle_get_if_exists_unlocked(struct drm_gem_object *)"],
         captures: "the object; at return whether a handle reference was taken",
         optional: &[GEM],
@@ -126,9 +126,9 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::ChangeHandle,
-        attach: Attach::Kprobe(&[Target {
+        targets: &[Target {
             symbols: &[sym("drm_gem_change_handle_ioctl", "drm", "6.18 and later; disabled by 7.2")],
-        }]),
+        }],
         prototypes: &["int drm_gem_change_handle_ioctl(struct drm_device *, void *, struct drm_file *)"],
         captures: "file, the handle that moves and the number it moves to",
         emits: Emits::Bracket,
@@ -140,7 +140,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::Flink,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_gem_flink_ioctl")] }]),
+        targets: &[Target { symbols: &[drm("drm_gem_flink_ioctl")] }],
         prototypes: &["int drm_gem_flink_ioctl(struct drm_device *, void *, struct drm_file *)"],
         captures: "file and handle; at return the name",
         emits: Emits::Bracket,
@@ -152,7 +152,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::GemOpen,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_gem_open_ioctl")] }]),
+        targets: &[Target { symbols: &[drm("drm_gem_open_ioctl")] }],
         prototypes: &["int drm_gem_open_ioctl(struct drm_device *, void *, struct drm_file *)"],
         captures: "file and name; at return the handle",
         emits: Emits::Bracket,
@@ -164,7 +164,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::GemClose,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_gem_close_ioctl")] }]),
+        targets: &[Target { symbols: &[drm("drm_gem_close_ioctl")] }],
         prototypes: &["int drm_gem_close_ioctl(struct drm_device *, void *, struct drm_file *)"],
         captures: "file and handle",
         emits: Emits::Point,
@@ -175,7 +175,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::GetFb,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_mode_getfb")] }]),
+        targets: &[Target { symbols: &[drm("drm_mode_getfb")] }],
         prototypes: &["int drm_mode_getfb(struct drm_device *, void *, struct drm_file *)"],
         captures: "file; at return the handle",
         emits: Emits::Bracket,
@@ -186,7 +186,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::GetFb2,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_mode_getfb2_ioctl")] }]),
+        targets: &[Target { symbols: &[drm("drm_mode_getfb2_ioctl")] }],
         prototypes: &["int drm_mode_getfb2_ioctl(struct drm_device *, void *, struct drm_file *)"],
         captures: "file; at return the first plane's handle",
         emits: Emits::Bracket,
@@ -197,7 +197,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::DestroyDumb,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_mode_destroy_dumb_ioctl")] }]),
+        targets: &[Target { symbols: &[drm("drm_mode_destroy_dumb_ioctl")] }],
         prototypes: &["int drm_mode_destroy_dumb_ioctl(struct drm_device *, void *, struct drm_file *)"],
         captures: "file and handle",
         emits: Emits::Point,
@@ -208,7 +208,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::FileOpen,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_file_alloc")] }]),
+        targets: &[Target { symbols: &[drm("drm_file_alloc")] }],
         prototypes: &["struct drm_file * drm_file_alloc(struct drm_minor *)"],
         captures: "the file, its device, minor and driver",
         optional: &[FILE],
@@ -220,7 +220,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::FileClose,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_gem_release")] }]),
+        targets: &[Target { symbols: &[drm("drm_gem_release")] }],
         prototypes: &["void drm_gem_release(struct drm_device *, struct drm_file *)"],
         captures: "the file, its device, minor and driver",
         optional: &[FILE],
@@ -232,7 +232,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::PrimeDestroy,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_prime_destroy_file_private")] }]),
+        targets: &[Target { symbols: &[drm("drm_prime_destroy_file_private")] }],
         prototypes: &["void drm_prime_destroy_file_private(struct drm_prime_file_private *)"],
         captures: "the file and the root of its PRIME cache, which must be empty",
         required: &[Field::FilePrime],
@@ -245,7 +245,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::FbRelease,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_fb_release")] }]),
+        targets: &[Target { symbols: &[drm("drm_fb_release")] }],
         prototypes: &["void drm_fb_release(struct drm_file *)"],
         captures: "the file",
         optional: &[FILE_DEV],

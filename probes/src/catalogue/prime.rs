@@ -2,13 +2,13 @@
 
 use gemscope_common::{Phase, ProbeId};
 
-use super::{Attach, BASE, Emits, FILE_DEV, GEM, INO, Row, Target, both, drm, sym};
+use super::{BASE, Emits, FILE_DEV, GEM, INO, Row, Target, both, drm, sym};
 use crate::fields::Field;
 
 pub(super) const ROWS: &[Row] = &[
     Row {
         id: ProbeId::ExportIoctl,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_prime_handle_to_fd_ioctl")] }]),
+        targets: &[Target { symbols: &[drm("drm_prime_handle_to_fd_ioctl")] }],
         prototypes: &["int drm_prime_handle_to_fd_ioctl(struct drm_device *, void *, struct drm_file *)"],
         captures: "file, handle and flags; at return the fd",
         emits: Emits::Bracket,
@@ -20,7 +20,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::ExportToFd,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_gem_prime_handle_to_fd")] }]),
+        targets: &[Target { symbols: &[drm("drm_gem_prime_handle_to_fd")] }],
         prototypes: &[
             "int drm_gem_prime_handle_to_fd(struct drm_device *, struct drm_file *, uint32_t, uint32_t, int *)",
         ],
@@ -36,9 +36,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::ExportToDmabuf,
-        attach: Attach::Kprobe(&[Target {
-            symbols: &[sym("drm_gem_prime_handle_to_dmabuf", "drm", "6.12 and later")],
-        }]),
+        targets: &[Target { symbols: &[sym("drm_gem_prime_handle_to_dmabuf", "drm", "6.12 and later")] }],
         prototypes: &[
             "struct dma_buf * drm_gem_prime_handle_to_dmabuf(struct drm_device *, struct drm_file *, uint32_t, uint32_t)",
         ],
@@ -54,7 +52,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::Import,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_gem_prime_fd_to_handle")] }]),
+        targets: &[Target { symbols: &[drm("drm_gem_prime_fd_to_handle")] }],
         prototypes: &[
             "int drm_gem_prime_fd_to_handle(struct drm_device *, struct drm_file *, int, uint32_t *)",
         ],
@@ -75,7 +73,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::ImportDev,
-        attach: Attach::Kprobe(&[
+        targets: &[
             Target { symbols: &[drm("drm_gem_prime_import_dev")] },
             Target {
                 symbols: &[sym(
@@ -84,7 +82,7 @@ pub(super) const ROWS: &[Row] = &[
                     "where the compiler split it, as in 5.10",
                 )],
             },
-        ]),
+        ],
         prototypes: &[
             "struct drm_gem_object * drm_gem_prime_import_dev(struct drm_device *, struct dma_buf *, struct device *)",
         ],
@@ -99,9 +97,9 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::ImportNoMap,
-        attach: Attach::Kprobe(&[Target {
+        targets: &[Target {
             symbols: &[sym("drm_gem_shmem_prime_import_no_map", "drm_shmem_helper", "6.18 and later")],
-        }]),
+        }],
         prototypes: &[
             "struct drm_gem_object * drm_gem_shmem_prime_import_no_map(struct drm_device *, struct dma_buf *)",
         ],
@@ -116,7 +114,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::CacheAdd,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_prime_add_buf_handle")] }]),
+        targets: &[Target { symbols: &[drm("drm_prime_add_buf_handle")] }],
         prototypes: &[
             "int drm_prime_add_buf_handle(struct drm_prime_file_private *, struct dma_buf *, uint32_t)",
         ],
@@ -136,7 +134,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::CacheRemove,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_prime_remove_buf_handle")] }]),
+        targets: &[Target { symbols: &[drm("drm_prime_remove_buf_handle")] }],
         prototypes: &["void drm_prime_remove_buf_handle(struct drm_prime_file_private *, uint32_t)"],
         captures: "file and handle; a nested dmabuf-put says that there was an entry",
         required: &[Field::FilePrime],
@@ -153,7 +151,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::ImportDestroy,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_prime_gem_destroy")] }]),
+        targets: &[Target { symbols: &[drm("drm_prime_gem_destroy")] }],
         prototypes: &["void drm_prime_gem_destroy(struct drm_gem_object *, struct sg_table *)"],
         captures: "the importing object with its fields before the effect",
         optional: &[GEM],

@@ -2,7 +2,7 @@
 
 use gemscope_common::{Phase, ProbeId};
 
-use super::{Attach, BASE, Emits, Row, Target, both, core, drm};
+use super::{BASE, Emits, Row, Target, both, core, drm, sym};
 use crate::fields::Field;
 
 const FB: &[Field] = &[Field::FbDev, Field::FbId, Field::FbInternalFlags];
@@ -12,7 +12,7 @@ const VMA: &[Field] = &[Field::VmaStart, Field::VmaEnd];
 pub(super) const ROWS: &[Row] = &[
     Row {
         id: ProbeId::FbInit,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_framebuffer_init")] }]),
+        targets: &[Target { symbols: &[drm("drm_framebuffer_init")] }],
         prototypes: &[
             "int drm_framebuffer_init(struct drm_device *, struct drm_framebuffer *, const struct drm_framebuffer_funcs *)",
         ],
@@ -28,7 +28,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::FbCleanup,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_framebuffer_cleanup")] }]),
+        targets: &[Target { symbols: &[drm("drm_framebuffer_cleanup")] }],
         prototypes: &["void drm_framebuffer_cleanup(struct drm_framebuffer *)"],
         captures: "the framebuffer and the objects of its planes",
         required: &[Field::FbObj],
@@ -41,7 +41,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::GemMmap,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_gem_mmap_obj")] }]),
+        targets: &[Target { symbols: &[drm("drm_gem_mmap_obj")] }],
         prototypes: &[
             "int drm_gem_mmap_obj(struct drm_gem_object *, unsigned long, struct vm_area_struct *)",
         ],
@@ -56,7 +56,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::GemVmOpen,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_gem_vm_open")] }]),
+        targets: &[Target { symbols: &[drm("drm_gem_vm_open")] }],
         prototypes: &["void drm_gem_vm_open(struct vm_area_struct *)"],
         captures: "the mapping and its object",
         required: &[Field::VmaPrivateData],
@@ -70,7 +70,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::GemVmClose,
-        attach: Attach::Kprobe(&[Target { symbols: &[drm("drm_gem_vm_close")] }]),
+        targets: &[Target { symbols: &[drm("drm_gem_vm_close")] }],
         prototypes: &["void drm_gem_vm_close(struct vm_area_struct *)"],
         captures: "the mapping and its object",
         required: &[Field::VmaPrivateData],
@@ -84,7 +84,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::BufMmap,
-        attach: Attach::Kprobe(&[Target { symbols: &[core("dma_buf_mmap_internal")] }]),
+        targets: &[Target { symbols: &[core("dma_buf_mmap_internal")] }],
         prototypes: &["int dma_buf_mmap_internal(struct file *, struct vm_area_struct *)"],
         captures: "the dma-buf, the mapping's start and length",
         required: &[Field::FilePrivateData],
@@ -97,7 +97,8 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::Fork,
-        attach: Attach::RawTracepoint("sched_process_fork"),
+        targets: &[Target { symbols: &[core("wake_up_new_task")] }],
+        prototypes: &["void wake_up_new_task(struct task_struct *)"],
         captures: "the child's tid, tgid and name",
         required: &[Field::TaskPid, Field::TaskTgid],
         optional: &[&[Field::TaskComm]],
@@ -109,7 +110,8 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::Exec,
-        attach: Attach::RawTracepoint("sched_process_exec"),
+        targets: &[Target { symbols: &[core("finalize_exec")] }],
+        prototypes: &["void finalize_exec(struct linux_binprm *)"],
         captures: "the process's new name",
         optional: &[&[Field::TaskComm]],
         emits: Emits::Point,
@@ -120,7 +122,16 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: ProbeId::Exit,
-        attach: Attach::RawTracepoint("sched_process_exit"),
+        targets: &[Target {
+            symbols: &[
+                sym("taskstats_exit", "vmlinux", "with CONFIG_TASKSTATS"),
+                sym("exit_files", "vmlinux", "all"),
+            ],
+        }],
+        prototypes: &[
+            "void taskstats_exit(struct task_struct *, int)",
+            "void exit_files(struct task_struct *)",
+        ],
         captures: "the exit code, and whether it was the last thread",
         required: &[Field::TaskExitCode],
         optional: &[&[

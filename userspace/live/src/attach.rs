@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 use aya::Ebpf;
-use aya::programs::{KProbe, Program, ProgramError, RawTracePoint};
+use aya::programs::{KProbe, Program, ProgramError};
 use gemscope_common::{Phase, ProbeId};
 use gemscope_probes::catalogue::{Emits, ProgramKind, Row};
 use gemscope_probes::plan::{Outcome, Plan, Site};
@@ -121,7 +121,6 @@ impl Attached {
         for (name, program) in ebpf.programs_mut() {
             let result = match program {
                 Program::KProbe(program) => program.unload(),
-                Program::RawTracePoint(program) => program.unload(),
                 _ => Ok(()),
             };
             if let Err(error) = result
@@ -158,14 +157,6 @@ impl Attached {
             .program_mut(&site.program)
             .ok_or_else(|| format!("the BPF object has no program `{}`", site.program))?;
         match program {
-            Program::RawTracePoint(program) => {
-                let program: &mut RawTracePoint = program;
-                if program.fd().is_err() {
-                    program.load().map_err(refusal)?;
-                }
-                program.attach(&site.symbol).map_err(refusal)?;
-                Ok(())
-            }
             Program::KProbe(program) => {
                 if program.fd().is_err() {
                     program.load().map_err(refusal)?;

@@ -190,7 +190,6 @@ mod tests {
                 let kind = match program.section {
                     aya_obj::ProgramSection::KProbe => ProgramKind::Kprobe,
                     aya_obj::ProgramSection::KRetProbe => ProgramKind::Kretprobe,
-                    aya_obj::ProgramSection::RawTracePoint => ProgramKind::RawTracepoint,
                     _ => panic!("{name} is in an unknown section"),
                 };
                 (name.clone(), kind)

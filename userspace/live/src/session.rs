@@ -121,7 +121,7 @@ impl Session {
         let (events, remover) = open_events();
         let attached = attach::attach(&mut ebpf, &mut plan, events, faults_are_misses(&facts));
         steps.done("attach");
-        if !plan.attached().any(|row| matches!(row.attach, catalogue::Attach::Kprobe(_))) {
+        if !plan.attached().any(|row| !matches!(row.id, ProbeId::Fork | ProbeId::Exec | ProbeId::Exit)) {
             return Err(StartError::NoProbe(reasons(&plan)));
         }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use gemscope_common::Phase;
-use gemscope_probes::catalogue::{self, Attach, Emits, Row};
+use gemscope_probes::catalogue::{self, Emits, Row};
 use gemscope_report::json;
 use serde::Serialize;
 
@@ -95,16 +95,11 @@ fn stacks(row: &Row) -> &'static str {
 }
 
 fn places(row: &Row) -> Vec<String> {
-    match row.attach {
-        Attach::RawTracepoint(name) => vec![format!("tracepoint {name}")],
-        Attach::Kprobe(targets) => {
-            let target = |t: &catalogue::Target| {
-                let names: Vec<_> = t.symbols.iter().map(|s| format!("{} [{}]", s.name, s.module)).collect();
-                names.join(" or ")
-            };
-            targets.iter().map(target).collect()
-        }
-    }
+    let target = |t: &catalogue::Target| {
+        let names: Vec<_> = t.symbols.iter().map(|s| format!("{} [{}]", s.name, s.module)).collect();
+        names.join(" or ")
+    };
+    row.targets.iter().map(target).collect()
 }
 
 fn fields<'a>(fields: impl Iterator<Item = &'a gemscope_probes::fields::Field>) -> Vec<String> {
@@ -146,13 +141,10 @@ struct Place {
 
 impl Line {
     fn of(row: &'static Row) -> Self {
-        let mut attached_to: Vec<Place> = row
+        let attached_to: Vec<Place> = row
             .symbols()
             .map(|s| Place { kind: "kprobe", name: s.name, module: s.module, kernels: s.kernels })
             .collect();
-        if let Attach::RawTracepoint(name) = row.attach {
-            attached_to.push(Place { kind: "tracepoint", name, module: "vmlinux", kernels: "all" });
-        }
         Self {
             r#type: "probe",
             probe: row.id.name(),
