@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs the rows of a test matrix one after the other: /rows/NAME/command, for at most /rows/NAME/seconds.
 # What each prints, its exit code and the files it leaves are brought back from /out/NAME.
-# For the rows, judged OPTIONS -- CMD and replayed CMD end with the verdict, and print the report as JSON lines.
+# For the rows, judged OPTIONS -- CMD and replayed CMD end with the verdict, and print the report as JSON lines; each runs
+# gemclient once with the words of each argument, until one fails.
 cat >/usr/bin/judged <<'END'
 #!/bin/sh
 gemscope check --json --report report.jsonl "$@"
@@ -11,10 +12,18 @@ exit "$code"
 END
 cat >/usr/bin/replayed <<'END'
 #!/bin/sh
-gemscope record -o trace.gemtrace -- "$@" >recorded 2>&1 || { cat recorded >&2; exit 2; }
+gemscope record -o trace.gemtrace -- sh -c '"$@"; echo $? >ended' sh "$@" >recorded 2>&1
+code=$?
+[ "$code $(cat ended)" = "0 0" ] || { cat recorded >&2; exit 2; }
 gemscope replay --json trace.gemtrace
 END
-chmod 755 /usr/bin/judged /usr/bin/replayed
+cat >/usr/bin/each <<'END'
+#!/bin/sh
+for words; do
+    gemclient $words || exit
+done
+END
+chmod 755 /usr/bin/judged /usr/bin/replayed /usr/bin/each
 while read -r name; do
     mkdir -p "/out/$name"
     cd "/out/$name" || exit 2
