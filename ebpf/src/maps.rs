@@ -1,5 +1,6 @@
 //! Maps: one ring for records, stacks, arguments between entry and return, counters, filter sets.
 
+use aya_ebpf::bindings::BPF_F_MMAPABLE;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, LruHashMap, RingBuf, StackTrace};
 
@@ -17,7 +18,7 @@ pub static USTACKS: StackTrace = StackTrace::with_max_entries(16384, 0);
 
 /// Counters, by the indexes of [`counter`].
 #[map]
-pub static COUNTERS: Array<u64> = Array::with_max_entries(512, 0);
+pub static COUNTERS: Array<u64> = Array::with_max_entries(512, BPF_F_MMAPABLE);
 
 /// Indexes into [`COUNTERS`].
 pub mod counter {

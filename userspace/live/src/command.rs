@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::thread::JoinHandle;
 
@@ -46,12 +47,15 @@ pub struct Running {
 /// Forks the command and holds it before exec. Call it before privileges are given up.
 ///
 /// # Errors
-/// [`Error`] when there is no command or no process can be made. That the program does not exist shows at
+/// [`Error`] when there is no command, no such program or no process can be made. That the program may not be run shows at
 /// [`Held::release`].
 pub fn hold(argv: &[OsString], invoker: Option<&Invoker>) -> Result<Held, Error> {
     let (program, args) = argv.split_first().ok_or(Error::Empty)?;
     let name = program.to_string_lossy().into_owned();
     let failed = |source: io::Error| Error::Start { program: name.clone(), source };
+    if is_missing(Path::new(program)) {
+        return Err(failed(io::Error::from_raw_os_error(libc::ENOENT)));
+    }
     let pipe = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|e| failed(e.into()));
     let (gate_in, gate_out) = pipe()?;
     let (pid_in, pid_out) = pipe()?;
@@ -92,6 +96,16 @@ pub fn hold(argv: &[OsString], invoker: Option<&Invoker>) -> Result<Held, Error>
             }
         }
     }
+}
+
+/// Is there surely no such program, neither at its path nor on `PATH`? Attaching takes seconds: a typing error should not.
+fn is_missing(program: &Path) -> bool {
+    let absent = |path: &Path| path.symlink_metadata().is_err_and(|e| e.kind() == io::ErrorKind::NotFound);
+    if program.components().count() != 1 {
+        return absent(program);
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    !path.is_empty() && std::env::split_paths(&path).all(|dir| absent(&dir.join(program)))
 }
 
 /// Closes an fd of the parent in the child.
@@ -205,9 +219,17 @@ mod tests {
 
     #[test]
     fn a_program_that_does_not_exist_is_named() {
-        let Err(error) = hold(&words("/no/such/program"), None).unwrap().release() else { panic!("it ran") };
-        assert!(error.to_string().contains("/no/such/program"), "{error}");
+        for name in ["/no/such/program", "no-such-program-here", "./no-such-program"] {
+            let Err(error) = hold(&words(name), None) else { panic!("`{name}` is held") };
+            assert!(error.to_string().contains(name), "{error}");
+        }
         assert!(matches!(hold(&[], None), Err(Error::Empty)));
+    }
+
+    #[test]
+    fn a_program_that_may_not_be_run_is_named() {
+        let Err(error) = hold(&words("/etc/passwd"), None).unwrap().release() else { panic!("it ran") };
+        assert!(error.to_string().contains("/etc/passwd"), "{error}");
     }
 
     #[test]

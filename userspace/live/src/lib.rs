@@ -5,6 +5,7 @@
 
 mod attach;
 pub mod command;
+mod counters;
 mod definitions;
 mod events;
 pub mod gather;

@@ -8,14 +8,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use aya::Ebpf;
-use aya::maps::{Array, MapData, MapError, RingBuf, StackTraceMap};
-use aya::programs::{KProbe, Program, RawTracePoint};
+use aya::maps::{Map, MapData, MapError, RingBuf, StackTraceMap};
+use aya::programs::{KProbe, Program};
 use gemscope_common::{Missed, Phase, ProbeId, Record, missed};
 use gemscope_probes::catalogue;
 use gemscope_probes::facts::KernelFacts;
 use gemscope_probes::plan::{self, Plan, PlanOptions};
 
 use crate::attach::{self, Attached, How};
+use crate::counters::Counters;
 use crate::definitions::{self, Definer, Definitions};
 use crate::events::Events;
 use crate::kernel_log::KernelLog;
@@ -26,11 +27,6 @@ use crate::queue::{self, Batches};
 use crate::reader::{Parts, Reader, Window};
 use crate::remover::Remover;
 use crate::{gather, load};
-
-/// Index of the ring's drops in the map `COUNTERS`.
-const DROPS: u32 = 0;
-/// Index in `COUNTERS` of the arguments lost by the probe with number 0.
-const ARGS_FULL: u32 = 16;
 
 /// Why no session could be started.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +55,9 @@ pub enum StartError {
     /// Privileges could not be given up.
     #[error(transparent)]
     Privileges(#[from] privileges::Error),
+    /// The programs' counters could not be mapped.
+    #[error("cannot map the counters of the BPF programs: {0}")]
+    Counters(#[source] io::Error),
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[source] io::Error),
@@ -70,7 +69,7 @@ pub struct Session {
     plan: Plan,
     ebpf: Ebpf,
     attached: Attached,
-    counters: Array<MapData, u64>,
+    counters: Counters,
     drops_before: u64,
     window: Window,
     reader: Reader,
@@ -126,14 +125,14 @@ impl Session {
         }
 
         let mut ring: RingBuf<MapData> = take(&mut ebpf, "EVENTS")?;
-        let counters: Array<MapData, u64> = take(&mut ebpf, "COUNTERS")?;
+        let counters = counters(&ebpf)?;
         let kernel: StackTraceMap<MapData> = take(&mut ebpf, "KSTACKS")?;
         let user: StackTraceMap<MapData> = take(&mut ebpf, "USTACKS")?;
         let kernel_log = if options.kernel_log { KernelLog::open(&mut ebpf) } else { None };
         let window = Window::open();
         // Nothing before this moment is told: make room.
         while ring.next().is_some() {}
-        let drops_before = counters.get(&DROPS, 0).unwrap_or(0);
+        let drops_before = counters.drops();
 
         if !options.keep_privileges {
             privileges::give_up(invoker.as_ref())?;
@@ -219,8 +218,7 @@ impl Session {
     }
 
     fn drops_in_kernel(&self) -> u64 {
-        let kernel = self.counters.get(&DROPS, 0).unwrap_or(self.drops_before);
-        kernel.saturating_sub(self.drops_before)
+        self.counters.drops().saturating_sub(self.drops_before)
     }
 
     /// Misses that the kernel has counted and that were not told before, as records with the total so far. Cheap enough
@@ -281,7 +279,7 @@ impl Session {
             all.insert((id as u16, phase as u8, missed::PROBE), hits.missed);
         }
         for row in self.plan.attached() {
-            let full = self.counters.get(&(ARGS_FULL + row.id as u32), 0).unwrap_or(0);
+            let full = self.counters.args_full(row.id);
             all.insert((row.id as u16, Phase::Return as u8, missed::ARGS), full);
             let phases = program_phases(row);
             for (program, phase) in row.programs().iter().zip(phases) {
@@ -328,11 +326,8 @@ fn missed_record((probe, phase, kind): (u16, u8, u8), count: u64) -> Record {
 
 /// How often the kernel did not run a program because another one ran on that cpu; from 5.12 on.
 fn recursion_misses(program: &Program) -> Option<u64> {
-    let fd = match program {
-        Program::KProbe(program) => KProbe::fd(program).ok()?,
-        Program::RawTracePoint(program) => RawTracePoint::fd(program).ok()?,
-        _ => return None,
-    };
+    let Program::KProbe(program) = program else { return None };
+    let fd = KProbe::fd(program).ok()?;
     let info =
         fs::read_to_string(format!("/proc/self/fdinfo/{}", std::os::fd::AsFd::as_fd(fd).as_raw_fd())).ok()?;
     info.lines().find_map(|line| line.strip_prefix("recursion_misses:"))?.trim().parse().ok()
@@ -366,6 +361,13 @@ fn reasons(plan: &Plan) -> String {
     }
     reasons.truncate(3);
     if reasons.is_empty() { "none was asked for".to_owned() } else { reasons.join("; ") }
+}
+
+/// The programs' counters, mapped.
+fn counters(ebpf: &Ebpf) -> Result<Counters, StartError> {
+    const NAME: &str = "COUNTERS";
+    let Some(Map::Array(array)) = ebpf.map(NAME) else { return Err(load::Error::NoMap(NAME).into()) };
+    Counters::map(array.fd()).map_err(StartError::Counters)
 }
 
 fn take<T: TryFrom<aya::maps::Map, Error = MapError>>(
