@@ -279,7 +279,7 @@ fn attach(facts: &KernelFacts, row: &'static Row) -> Outcome {
         return Outcome::Missing { reason: "DRM is not loaded".to_owned(), blinds: true };
     }
     let reason = match absent.as_slice() {
-        [one] => format!("no symbol {one}: {}", inlined(facts, row.targets)),
+        [one] => format!("no symbol {one}: {}", inlined(facts, row)),
         [first, second] => format!("neither {first} nor {second} is a symbol"),
         many => format!("none of {} functions is a symbol", many.len()),
     };
@@ -287,8 +287,8 @@ fn attach(facts: &KernelFacts, row: &'static Row) -> Outcome {
 }
 
 /// What the absence of a symbol means, as far as it can be told.
-fn inlined(facts: &KernelFacts, targets: &[Target]) -> String {
-    let clones = targets.iter().flat_map(|t| t.symbols).flat_map(|s| facts.symbols.clones(s.name));
+fn inlined(facts: &KernelFacts, row: &Row) -> String {
+    let clones = row.symbols().flat_map(|s| facts.symbols.clones(s.name));
     let clones: Vec<_> = clones.map(|s| format!("`{}`", s.name)).collect();
     if clones.is_empty() {
         "inlined, or this kernel does not have the function".to_owned()

@@ -118,17 +118,14 @@ impl Guest<'_> {
             if ended.is_some() || begin.elapsed() > self.timeout {
                 break ended;
             }
-            if begin.elapsed() > patience && fs::read(events).unwrap_or_default().is_empty() {
-                let _ = child.kill();
-                let _ = child.wait();
+            if begin.elapsed() > patience && fs::metadata(events).map_or(true, |meta| meta.len() == 0) {
+                stop(&mut child);
                 return Ok(None);
             }
             thread::sleep(Duration::from_millis(20));
         };
         if end.is_none() {
-            // It may have ended in between, and then there is nothing to kill.
-            let _ = child.kill();
-            let _ = child.wait();
+            stop(&mut child);
             out.drain()?;
             err.drain()?;
         }
@@ -283,6 +280,12 @@ fn start(command: &mut Command, dir: &Path) -> Result<Child> {
         });
     }
     command.spawn().with_context(|| format!("cannot run `{PROGRAM}`"))
+}
+
+/// Ends QEMU at once. It may have ended in between, and then there is nothing to kill.
+fn stop(child: &mut Child) {
+    let _ = child.kill();
+    let _ = child.wait();
 }
 
 /// Keeps the console's log, and says where it is and how it ends.

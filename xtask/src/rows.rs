@@ -84,13 +84,14 @@ const fn clean(name: &'static str, command: &'static str) -> Row {
 
 /// A row that must find exactly these rules broken, so many times each, and nothing else.
 macro_rules! found {
-    ($name:literal, $command:literal, $($rule:literal: $count:literal),+) => {
+    ($name:literal, $command:literal, $($rule:literal: $count:literal),+ $(; $further:expr)?) => {
         row(
             $name,
             $command,
             &[
                 Line(&[("/type", Text("summary")), ("/verdict", Text("findings")), ("/by_rule", Counts(&[$(($rule, $count)),+]))]),
-                $(Line(&[("/type", Text("finding")), ("/rule", Text($rule)), ("/certain", Bool(true))])),+
+                $(Line(&[("/type", Text("finding")), ("/rule", Text($rule)), ("/certain", Bool(true))]),)+
+                $($further)?
             ],
         )
         .code(1)
@@ -119,15 +120,26 @@ macro_rules! left {
     };
 }
 
-/// A recording that was ended by a signal.
-const ENDED: &[Expect] = &[
-    Says("ended with 0"),
-    Says("kprobes left: 0"),
-    Line(&[("/type", Text("summary")), ("/verdict", Text("clean")), ("/records", AtLeast(20))]),
-];
+/// A recording that is ended by a signal, and what its process may do while it runs.
+macro_rules! ended {
+    ($name:literal, $signal:literal) => {
+        row(
+            $name,
+            concat!(
+                ready!(),
+                "gemclient s2; cat /proc/$!/status; kill -",
+                $signal,
+                " $!; wait $!; echo \"ended with $?\"; ",
+                left!()
+            ),
+            ENDED,
+        )
+    };
+}
 
-/// The same, and what the recorder's status said before.
-const UNPRIVILEGED: &[Expect] = &[
+/// It ends as it should: nothing stays behind, and the trace is whole. Before, CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE and CAP_BPF
+/// are left, and no new ones can be had.
+const ENDED: &[Expect] = &[
     Says("CapEff:\t0000008000080004"),
     Says("NoNewPrivs:\t1"),
     Says("ended with 0"),
@@ -155,13 +167,12 @@ pub const ROWS: &[Row] = &[
     row("doctor", "gemscope doctor", &[]),
     row("probes", "gemscope probes", &[]),
     // Correct histories, recorded and judged from the trace.
-    row(
+    clean(
         "sequences",
         "replayed each s1 s2 s3 's4 --clean' s5 s6 's7 --clean' s8 s9 s10 s13 s20 s21 s22 s23 's24 --clean'",
-        CLEAN,
     )
     .seconds(120),
-    row("sequences-foreign", "replayed each s11 s12", CLEAN).lines(Lines::But(OLD)),
+    clean("sequences-foreign", "replayed each s11 s12").lines(Lines::But(OLD)),
     // Correct histories, judged live. Before 6.18 bochs cannot export, or no other driver can map what it exports.
     clean("six-step", "judged -- gemclient six-step"),
     clean("six-step-reverse", "judged -- gemclient six-step-reverse"),
@@ -194,16 +205,7 @@ pub const ROWS: &[Row] = &[
     clean("storm-contended", "judged --ring-size 64M -- gemclient storm-contended").seconds(240),
     // Mistakes, each by its name and nothing beside it.
     // The leak's stack leads to the function that made it.
-    row(
-        "forget-gem-close",
-        "judged -- gemclient forget-gem-close",
-        &[
-            Line(&[("/type", Text("summary")), ("/verdict", Text("findings")), ("/by_rule", Counts(&[("handle-leak", 1)]))]),
-            Line(&[("/type", Text("finding")), ("/rule", Text("handle-leak")), ("/certain", Bool(true))]),
-            Says("forget_gem_close"),
-        ],
-    )
-    .code(1),
+    found!("forget-gem-close", "judged -- gemclient forget-gem-close", "handle-leak": 1; Says("forget_gem_close")),
     found!("forget-gem-close-nested", "judged -- gemclient forget-gem-close-nested", "handle-leak": 1),
     found!("forget-prime-fd", "judged -- gemclient forget-prime-fd", "fd-leak": 1),
     found!("close-twice", "judged -- gemclient close-twice", "double-close": 1),
@@ -252,10 +254,8 @@ pub const ROWS: &[Row] = &[
         ],
     )
     .code(3),
-    // A signal ends a recording as it should: nothing stays behind, and the trace is whole.
-    // While it runs, CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE and CAP_BPF are left, and no new ones can be had.
-    row("interrupted", concat!(ready!(), "gemclient s2; cat /proc/$!/status; kill -INT $!; wait $!; echo \"ended with $?\"; ", left!()), UNPRIVILEGED),
-    row("terminated", concat!(ready!(), "gemclient s2; kill -TERM $!; wait $!; echo \"ended with $?\"; ", left!()), ENDED),
+    ended!("interrupted", "INT"),
+    ended!("terminated", "TERM"),
     row(
         "stalled-reader",
         "judged --ring-size 64K --stall-reader 2000 -- gemclient storm-threads --threads 4 --rounds 1000",
@@ -289,8 +289,8 @@ pub const ROWS: &[Row] = &[
     // A part of the machine only, or a part of the probes: never a false finding.
     found!("filter-comm", "judged --comm gemclient -- gemclient forget-gem-close", "handle-leak": 1),
     found!("filter-device", "judged --device vgem -- gemclient forget-gem-close", "handle-leak": 1),
-    row("filter-other-device", "judged --device virtio_gpu -- gemclient forget-gem-close", CLEAN),
-    row("filter-other-comm", "judged --comm nobody -- gemclient six-step", CLEAN),
+    clean("filter-other-device", "judged --device virtio_gpu -- gemclient forget-gem-close"),
+    clean("filter-other-comm", "judged --comm nobody -- gemclient six-step"),
     row("denied", "judged --deny dmabuf-put --deny file-close -- gemclient s4", UNDECIDED).code(3),
     row(
         "no-btf",

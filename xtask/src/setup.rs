@@ -150,9 +150,10 @@ fn install(packages: &[&str]) -> Result<()> {
         return Ok(());
     }
     // The lists may be missing or old.
-    apt(&["update", "-qq"]).context("apt's lists cannot be brought up to date")?;
-    apt(&words).with_context(|| format!("cannot install {list}: run `apt-get install {list}` as root"))?;
-    Ok(())
+    apt(&["update", "-qq"])
+        .context("apt's lists cannot be brought up to date")
+        .and_then(|()| apt(&words))
+        .with_context(|| format!("cannot install {list}: run `apt-get install {list}` as root"))
 }
 
 /// Runs apt-get, as root or by sudo.

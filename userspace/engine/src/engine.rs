@@ -214,7 +214,7 @@ impl Engine {
     }
 
     /// A call of this thread has a beginning without an end, or the other way round: hits went unseen, its own and perhaps
-    /// others beside them. 5.10 skips programs now and then and counts nothing.
+    /// others beside them, although nobody counted them.
     fn half_call(&mut self, thread: usize, now_ns: u64) {
         self.half_calls += 1;
         self.lost();

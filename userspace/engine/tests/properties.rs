@@ -285,7 +285,7 @@ proptest! {
     }
 }
 
-/// Some kernels skip programs and count nothing. A close that lost its first put, the end of the cache's removal and the
+/// Hits may be missing although nobody counted them. A close that lost its first put, the end of the cache's removal and the
 /// beginning of the count's drop looks like a stale link.
 #[test]
 fn hits_that_nobody_counted_show_as_half_calls() {
