@@ -96,7 +96,7 @@ payloads! {
         driver: [u8; 16],
     }
     /// A PRIME call.
-    Prime = 56 {
+    Prime = 64 {
         /// `struct drm_file *`
         file: u64,
         /// `struct dma_buf *`
@@ -115,6 +115,8 @@ payloads! {
         flags: u32,
         /// always 0
         reserved: u32,
+        /// for the return of `export-to-fd`: what it is in [`Buf`]
+        syscall: u64,
     }
     /// GEM_CHANGE_HANDLE (R27).
     ChangeHandle = 24 {
@@ -144,12 +146,14 @@ payloads! {
         /// `exp_info->flags`
         flags: u32,
         /// 1 when `ops->release` is `drm_gem_dmabuf_release`, 2 when it is another function, 0 when not known
-        gem_exporter: u32,
+        gem_exporter: u16,
+        /// which of the exporter's operations are there, as [`ops`](crate::ops) bits; 0 when not known
+        ops_bits: u16,
         /// `dma_buf->exp_name`, cut to 24 bytes
         exp_name: [u8; 24],
     }
     /// A dma-buf.
-    Buf = 48 {
+    Buf = 56 {
         /// `struct dma_buf *`
         dma_buf: u64,
         /// inode number, where it may be read safely; 0 elsewhere
@@ -162,8 +166,22 @@ payloads! {
         file_count: u64,
         /// fd: argument or result; -1 where there is none
         fd: i32,
-        /// `dma_buf->vmapping_counter`, for `dmabuf-release`
+        /// `dma_buf->vmapping_counter`, for `dmabuf-release` and `dmabuf-file-release`
         vmapping_counter: u32,
+        /// for `dmabuf-fd` and `dmabuf-get`: the same within one system call, most likely another in the next one;
+        /// 0 when not known
+        syscall: u64,
+    }
+    /// A use of a dma-buf by the kernel that its reservation lock guards: vmap, vunmap, notice of a move.
+    BufAccess = 24 {
+        /// `struct dma_buf *`
+        dma_buf: u64,
+        /// inode number of the dma-buf
+        ino: u64,
+        /// `dma_buf->vmapping_counter` at entry
+        vmapping_counter: u32,
+        /// reservation lock of the dma-buf: 1 held by this task, 2 not held by it, 0 not known (R46)
+        reservation: u32,
     }
     /// An ioctl on a dma-buf fd.
     BufIoctl = 32 {
@@ -179,7 +197,7 @@ payloads! {
         reserved: u32,
     }
     /// An attachment of a device to a dma-buf.
-    Attachment = 64 {
+    Attachment = 80 {
         /// `struct dma_buf *`
         dma_buf: u64,
         /// inode number of the dma-buf
@@ -198,6 +216,12 @@ payloads! {
         reservation: u32,
         /// `attach->dmabuf`, for `detach`: must be the dma-buf of the call (R48)
         attached_to: u64,
+        /// `attach->sgt` at entry: the mapping that the core keeps until detach (R43); 0 when none, or on kernels without
+        cached_sgt: u64,
+        /// `attach->dir` at entry, the direction of the kept mapping
+        cached_direction: u32,
+        /// which of the exporter's operations are there, as [`ops`](crate::ops) bits; 0 when not known
+        ops_bits: u32,
     }
     /// A framebuffer and the objects of its planes.
     Framebuffer = 56 {
@@ -280,8 +304,10 @@ payloads! {
         tgid: u32,
         /// the fd; -1 for a mapping
         fd: i32,
-        /// always 0
-        reserved: u64,
+        /// one of the [`seen`](crate::seen) values
+        kind: u32,
+        /// 1 when it was found before the probes were attached, 0 when for a settle point
+        at_start: u32,
     }
     /// Hits that a probe missed, read from the kernel.
     Missed = 16 {
@@ -311,6 +337,34 @@ pub mod scope {
     pub const GROWTH: u32 = 1;
     /// Things still open at exit are left out.
     pub const IGNORE: u32 = 2;
+}
+
+/// Values of [`SeenFd::kind`].
+pub mod seen {
+    /// An fd.
+    pub const FD: u32 = 0;
+    /// A mapping.
+    pub const MAPPING: u32 = 1;
+    /// An fd opened with `O_PATH`: it holds the directory entry, not the file (B14).
+    pub const PATH: u32 = 2;
+}
+
+/// Which of an exporter's operations are there: bits of [`BufExport::ops_bits`] and [`Attachment::ops_bits`] (R40, R41).
+pub mod ops {
+    /// The bits were read.
+    pub const KNOWN: u16 = 1 << 0;
+    /// `map_dma_buf`
+    pub const MAP: u16 = 1 << 1;
+    /// `unmap_dma_buf`
+    pub const UNMAP: u16 = 1 << 2;
+    /// `release`
+    pub const RELEASE: u16 = 1 << 3;
+    /// `pin`: the exporter is dynamic
+    pub const PIN: u16 = 1 << 4;
+    /// `unpin`
+    pub const UNPIN: u16 = 1 << 5;
+    /// `cache_sgt_mapping` is set
+    pub const CACHES: u16 = 1 << 6;
 }
 
 /// Values of [`Missed::kind`].

@@ -44,6 +44,8 @@ pub enum Layout {
     BufExport,
     /// [`Buf`](crate::Buf)
     Buf,
+    /// [`BufAccess`](crate::BufAccess)
+    BufAccess,
     /// [`BufIoctl`](crate::BufIoctl)
     BufIoctl,
     /// [`Attachment`](crate::Attachment)
@@ -144,6 +146,10 @@ probe_ids! {
     21 GetFb2 "getfb2" Gem;
     /// `drm_mode_destroy_dumb_ioctl`: handle-delete by MODE_DESTROY_DUMB (R28).
     22 DestroyDumb "destroy-dumb" Gem;
+    /// `drm_vma_node_allow` entry: a file is allowed to map an object, as a part of creating a handle (R13).
+    23 VmaAllow "vma-allow" Gem;
+    /// A driver's own ioctl that reads, writes or maps an object's memory by handle (R60).
+    24 DriverAccess "driver-access" Gem;
 
     /// `drm_file_alloc` return: a DRM file is opened.
     30 FileOpen "file-open" DrmFile;
@@ -194,19 +200,31 @@ probe_ids! {
     /// `filp_close` of a dma-buf file: one fd of one process is closed, at exit or by close(2).
     69 BufFdClose "dmabuf-fd-close" Buf;
 
-    /// `dma_buf_dynamic_attach` return (R42).
+    /// `dma_buf_dynamic_attach` (R42).
     80 Attach "attach" Attachment;
     /// `dma_buf_detach` entry (R48).
     81 Detach "detach" Attachment;
-    /// `dma_buf_map_attachment` (R43-R46). Hot.
+    /// `dma_buf_map_attachment` (R43-R46).
     82 Map "map" Attachment;
-    /// `dma_buf_unmap_attachment` (R43-R47). Hot.
+    /// `dma_buf_unmap_attachment` (R43-R47).
     83 Unmap "unmap" Attachment;
+    /// `dma_buf_pin` by an importer (R45).
+    84 Pin "pin" Attachment;
+    /// `dma_buf_unpin` by an importer (R45).
+    85 Unpin "unpin" Attachment;
+    /// `dma_buf_vmap` (R49).
+    86 Vmap "vmap" BufAccess;
+    /// `dma_buf_vunmap` (R49).
+    87 Vunmap "vunmap" BufAccess;
+    /// `dma_buf_move_notify` or `dma_buf_invalidate_mappings`: an exporter moves its buffer (R50).
+    88 MoveNotify "move-notify" BufAccess;
 
     /// `drm_framebuffer_init` (R3).
     90 FbInit "fb-init" Framebuffer;
     /// `drm_framebuffer_cleanup` (R3).
     91 FbCleanup "fb-cleanup" Framebuffer;
+    /// `drm_mode_closefb_ioctl`: a file lets go of a framebuffer that may stay on screen.
+    92 FbClose "fb-close" Framebuffer;
 
     /// `drm_gem_mmap_obj` return: a user mapping takes an object reference (R10).
     100 GemMmap "gem-mmap" Mapping;

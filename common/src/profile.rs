@@ -80,6 +80,8 @@ features! {
     6 CACHE_LOCKED_BY_CALLER "cache-locked-by-caller";
     /// PREEMPT_RT: reservation locks are rt mutexes.
     7 PREEMPT_RT "preempt-rt";
+    /// A dma-buf with attachments cannot be given a name (R52).
+    8 SET_NAME_BUSY "set-name-busy";
 }
 
 impl Features {

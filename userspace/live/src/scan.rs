@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use gemscope_common::SeenFd;
+use gemscope_common::{SeenFd, seen};
 
 /// How the kernel begins the path of every dma-buf file (`dmabuffs_dname`).
 const DMABUF: &[u8] = b"/dmabuf:";
@@ -59,7 +59,7 @@ fn fds(dir: &Path, tgid: u32, users: &mut Vec<SeenFd>) -> io::Result<()> {
         }
         let Ok(stat) = fs::metadata(&path) else { continue };
         let fd = entry.file_name().to_str().and_then(|n| n.parse().ok()).unwrap_or(-1);
-        users.push(SeenFd { ino: stat.ino(), size: stat.size(), tgid, fd, reserved: 0 });
+        users.push(SeenFd { ino: stat.ino(), size: stat.size(), tgid, fd, kind: seen::FD, at_start: 0 });
     }
     Ok(())
 }
@@ -67,7 +67,7 @@ fn fds(dir: &Path, tgid: u32, users: &mut Vec<SeenFd>) -> io::Result<()> {
 fn mappings(dir: &Path, tgid: u32, users: &mut Vec<SeenFd>) -> io::Result<()> {
     for line in BufReader::new(fs::File::open(dir.join("maps"))?).split(b'\n') {
         if let Some((ino, size)) = mapping(&line?) {
-            users.push(SeenFd { ino, size, tgid, fd: -1, reserved: 0 });
+            users.push(SeenFd { ino, size, tgid, fd: -1, kind: seen::MAPPING, at_start: 0 });
         }
     }
     Ok(())

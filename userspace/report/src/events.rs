@@ -7,8 +7,8 @@
 use std::fmt::Write as _;
 
 use gemscope_common::{
-    Attachment, Buf, BufExport, BufIoctl, ChangeHandle, DrmFile, Flags, Framebuffer, Gem, Layout, Mapping,
-    Missed, Phase, Prime, ProbeId, Process, Record, Scope, SeenFd, Settle, err_ptr, kernel_str,
+    Attachment, Buf, BufAccess, BufExport, BufIoctl, ChangeHandle, DrmFile, Flags, Framebuffer, Gem, Layout,
+    Mapping, Missed, Phase, Prime, ProbeId, Process, Record, Scope, SeenFd, Settle, err_ptr, kernel_str,
 };
 use gemscope_engine::{Engine, Entity};
 
@@ -75,6 +75,7 @@ fn addresses(record: &Record) -> (u64, u64, u64) {
         }
         Some(Layout::BufIoctl) => (0, 0, record.payload::<BufIoctl>().dma_buf),
         Some(Layout::Attachment) => (0, 0, record.payload::<Attachment>().dma_buf),
+        Some(Layout::BufAccess) => (0, 0, record.payload::<BufAccess>().dma_buf),
         Some(Layout::Mapping) => {
             let p: &Mapping = record.payload();
             (0, p.obj, p.dma_buf)

@@ -24,9 +24,9 @@ pub const fn pointer_words(layout: Layout) -> &'static [usize] {
         // dma_buf; private filp
         Layout::Buf => &[0, 2, 3],
         // dma_buf; the ioctl's argument is a user address
-        Layout::BufIoctl => &[0],
-        // dma_buf; attach device sgt importer_ops; attached_to
-        Layout::Attachment => &[0, 2, 3, 4, 5, 7],
+        Layout::BufIoctl | Layout::BufAccess => &[0],
+        // dma_buf; attach device sgt importer_ops; attached_to cached_sgt
+        Layout::Attachment => &[0, 2, 3, 4, 5, 7, 8],
         // fb dev obj[4]
         Layout::Framebuffer => &[0, 1, 2, 3, 4, 5],
         // vma obj dma_buf
@@ -75,6 +75,10 @@ const fn return_is_leftover(probe: ProbeId) -> bool {
             | ProbeId::BufGemRelease
             | ProbeId::Detach
             | ProbeId::Unmap
+            | ProbeId::Unpin
+            | ProbeId::Vunmap
+            | ProbeId::MoveNotify
+            | ProbeId::VmaAllow
             | ProbeId::FbCleanup
             | ProbeId::GemVmOpen
             | ProbeId::GemVmClose
@@ -198,7 +202,16 @@ mod tests {
             with_pointers!(BufExport { dma_buf, private, ops, resv }),
             with_pointers!(Buf { dma_buf, private, filp }),
             with_pointers!(BufIoctl { dma_buf }),
-            with_pointers!(Attachment { dma_buf, attach, device, sgt, importer_ops, attached_to }),
+            with_pointers!(Attachment {
+                dma_buf,
+                attach,
+                device,
+                sgt,
+                importer_ops,
+                attached_to,
+                cached_sgt
+            }),
+            with_pointers!(BufAccess { dma_buf }),
             with_pointers!(Framebuffer { fb, dev, obj }),
             with_pointers!(Mapping { vma, obj, dma_buf }),
             with_pointers!(Process {}),

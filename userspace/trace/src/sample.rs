@@ -269,6 +269,7 @@ impl Thread {
             size: gem.size,
             flags: 0o2000002,
             gem_exporter: 1,
+            ops_bits: 0,
             exp_name,
         };
         self.put(random, ProbeId::BufExport, Return, shared.buf as i64, &export);

@@ -345,12 +345,14 @@ fn halves(probe: u16) -> u16 {
         Ok(Layout::DrmFile | Layout::Buf) => 1 << 5,
         Ok(Layout::Prime) => 1 << 5 | 1 << 6,
         Ok(Layout::ChangeHandle) => 1 << 1,
-        Ok(Layout::BufExport | Layout::Attachment | Layout::Framebuffer) => 1 << 6,
+        Ok(Layout::BufExport | Layout::Framebuffer) => 1 << 6,
+        Ok(Layout::Attachment) => 1 << 6 | 1 << 9,
+        Ok(Layout::BufAccess) => 1 << 2,
         Ok(Layout::BufIoctl) => 1 << 3,
         Ok(Layout::Process) => 1 << 0 | 1 << 1 | 1 << 4,
         Ok(Layout::Scope) => 1 << 0,
         Ok(Layout::Settle) => 1 << 1 | 1 << 2 | 1 << 3,
-        Ok(Layout::SeenFd) => 1 << 2,
+        Ok(Layout::SeenFd) => 1 << 2 | 1 << 3,
         Ok(Layout::Mapping | Layout::Missed | Layout::Mark) | Err(_) => 0,
     };
     payload << PAYLOAD | 1 << STACKS
