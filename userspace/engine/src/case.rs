@@ -56,6 +56,14 @@ impl Case {
         self
     }
 
+    /// Is it what that finding said, once more: the same rule, process and stacks?
+    pub fn repeats(&self, known: &Finding) -> bool {
+        let place = |at: &Stamp| (at.tgid, at.kstack, at.ustack);
+        let earlier = |f: &Finding| f.conflict.map(|c| (c.what, place(&c.at)));
+        let of = |f: &Finding| (f.rule, f.event.what, place(&f.event.at), f.tainted, f.proven, earlier(f));
+        of(&self.0) == of(known)
+    }
+
     /// The rule that it is about.
     pub const fn rule(&self) -> RuleId {
         self.0.rule

@@ -6,7 +6,8 @@ use smallvec::SmallVec;
 
 use crate::case::Case;
 use crate::finding::{Doubt, Finding, Notes, Stamp, Verdict};
-use crate::on_handle::Left;
+use crate::near::{Calls, NearMisses};
+use crate::on_close::Left;
 use crate::reach::Reach;
 use crate::rests;
 use crate::rules::RuleId;
@@ -83,6 +84,12 @@ pub struct Engine {
     pub(crate) left: Vec<Left>,
     pub(crate) notes: Notes,
     pub(crate) settling: Settling,
+    pub(crate) calls: Calls,
+    pub(crate) near_misses: NearMisses,
+    /// This kernel's `drm_vma_node_allow` was seen to be hit: that a handle was not allowed yet means something.
+    pub(crate) allows_seen: bool,
+    /// A handle count above zero was read: that one is zero means something.
+    pub(crate) counts_seen: bool,
     findings: Vec<Finding>,
     doubts: Vec<Doubt>,
     seq: u64,
@@ -106,6 +113,10 @@ impl Engine {
             left: Vec::new(),
             notes: Notes::default(),
             settling: Settling::default(),
+            calls: Calls::default(),
+            near_misses: NearMisses::default(),
+            allows_seen: false,
+            counts_seen: false,
             findings: Vec::new(),
             doubts: Vec::new(),
             seq: 0,
@@ -152,13 +163,19 @@ impl Engine {
             | ProbeId::GemVmOpen
             | ProbeId::GemVmClose
             | ProbeId::FbInit
-            | ProbeId::FbCleanup => self.on_object(probe, phase, record, at, thread),
+            | ProbeId::FbCleanup
+            | ProbeId::FbClose
+            | ProbeId::DriverAccess => self.on_object(probe, phase, record, at, thread),
             ProbeId::HandleCreate
             | ProbeId::HandleDelete
             | ProbeId::HandleRelease
             | ProbeId::HandlePut
+            | ProbeId::HandleGet
             | ProbeId::HandleGetIfExists
+            | ProbeId::VmaAllow
             | ProbeId::ChangeHandle
+            | ProbeId::GemClose
+            | ProbeId::DestroyDumb
             | ProbeId::FileOpen
             | ProbeId::FileClose
             | ProbeId::PrimeDestroy => self.on_handle(probe, phase, record, at, thread),
@@ -178,8 +195,14 @@ impl Engine {
             | ProbeId::BufRelease
             | ProbeId::BufFdClose
             | ProbeId::BufMmap
-            | ProbeId::Attach
-            | ProbeId::Detach => self.on_dmabuf(probe, phase, record, at, thread),
+            | ProbeId::BufIoctl => self.on_dmabuf(probe, phase, record, at, thread),
+            ProbeId::Attach
+            | ProbeId::Detach
+            | ProbeId::Map
+            | ProbeId::Unmap
+            | ProbeId::Pin
+            | ProbeId::Unpin => self.on_attachment(probe, phase, record, at, thread),
+            ProbeId::Vmap | ProbeId::Vunmap | ProbeId::MoveNotify => self.on_access(probe, record, at),
             ProbeId::Fork | ProbeId::Exec | ProbeId::Exit => self.on_process(probe, record, at),
             // Brackets whose nested events speak for themselves, and hot probes that serve later rules.
             _ => {}
@@ -205,6 +228,7 @@ impl Engine {
     fn lost(&mut self) {
         self.state.epoch += 1;
         self.state.graveyard.clear();
+        self.calls.clear();
     }
 
     fn resync_thread(&mut self, thread: usize) {
@@ -288,6 +312,16 @@ impl Engine {
         let number = self.findings.len() as u32 + 1;
         let doubtful = self.missed || self.half_blind(case.rule());
         self.findings.push(case.close(number, doubtful));
+    }
+
+    /// Files a finding of a rule that every call may break: one for each pair of stacks, with a count.
+    pub(crate) fn file_once(&mut self, case: Case) {
+        const LOOK_BACK: usize = 16;
+        let again = self.findings.iter_mut().rev().take(LOOK_BACK).find(|f| case.repeats(f));
+        match again {
+            Some(known) => known.count += 1,
+            None => self.file(case),
+        }
     }
 
     /// May what was not observed have made a finding of this rule?

@@ -1,4 +1,4 @@
-//! The entities of the ledger: files, handles, objects, dma-bufs, attachments.
+//! The entities of the ledger: files, handles, objects, dma-bufs, attachments, framebuffers.
 //!
 //! An entity is one incarnation: it begins and ends at the events of its life, and a kernel address or a handle
 //! number that comes again is another entity. Keys carry generations, so a stale key finds nothing.
@@ -58,6 +58,14 @@ pub(crate) struct Handle {
     pub cache_removed: bool,
     /// Its release was seen while its creation had not returned yet.
     pub released_early: bool,
+    /// Its file may map the object: the creation is past the point where it may be found (R13).
+    pub allowed: bool,
+    /// Its handle count is being dropped.
+    pub putting: bool,
+    /// An import made it.
+    pub by_import: bool,
+    /// How often it was given out: its creation, and every import that returned it again.
+    pub acquired: u32,
     pub sure: u32,
     pub created: Stamp,
     /// The dma-buf of its PRIME cache entry.
@@ -87,6 +95,8 @@ pub(crate) struct Object {
     pub link: Option<BufKey>,
     /// The foreign dma-buf that it imports (R7).
     pub imported: Option<BufKey>,
+    /// It was made by importing a foreign dma-buf (R26).
+    pub is_import: bool,
     /// The dma-buf made from it, while that lives.
     pub exported: Option<BufKey>,
     pub handles: SmallVec<[HandleKey; 1]>,
@@ -136,6 +146,37 @@ pub(crate) struct Buf {
     pub grants: SmallVec<[Grant; 1]>,
 }
 
+/// A device's attachment to a dma-buf.
+pub(crate) struct Attachment {
+    pub buf: BufKey,
+    /// Unknown for one older than the trace: what it had mapped and pinned before is not known either.
+    pub at: Stamp,
+    pub sure: u32,
+    /// Mappings that the core does not keep by itself.
+    pub maps: SmallVec<[Mapped; 1]>,
+    pub pins: SmallVec<[Stamp; 1]>,
+    /// Its importer object died with it in place.
+    pub orphaned: Option<Stamp>,
+}
+
+/// A mapping of an attachment.
+pub(crate) struct Mapped {
+    pub sgt: u64,
+    pub direction: u32,
+    pub at: Stamp,
+}
+
+/// A framebuffer.
+pub(crate) struct Framebuffer {
+    pub id: u32,
+    pub at: Stamp,
+    pub sure: u32,
+    pub in_scope: bool,
+    /// Let go with CLOSEFB: it may stay on screen.
+    pub closed: bool,
+    pub planes: SmallVec<[ObjectKey; 4]>,
+}
+
 /// The last life of a handle number.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Past {
@@ -144,6 +185,10 @@ pub(crate) struct Past {
     pub object: u32,
     /// Incarnations begun so far.
     pub incarnations: u32,
+    /// How often the last one was given out beyond the one close that ended it.
+    pub owed: u32,
+    /// What earlier ones owed.
+    pub owed_before: u32,
     pub size: u64,
 }
 

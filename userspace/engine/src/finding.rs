@@ -68,6 +68,11 @@ pub enum Entity {
         /// bytes
         size: u64,
     },
+    /// A framebuffer.
+    Framebuffer {
+        /// `fb->base.id`
+        id: u32,
+    },
 }
 
 impl Entity {
@@ -75,7 +80,7 @@ impl Entity {
     #[must_use]
     pub const fn size(&self) -> u64 {
         match *self {
-            Self::File { .. } => 0,
+            Self::File { .. } | Self::Framebuffer { .. } => 0,
             Self::Object { size, .. } | Self::Handle { size, .. } | Self::DmaBuf { size, .. } => size,
         }
     }
@@ -183,6 +188,50 @@ pub enum What {
     FileClosed,
     /// The process exited.
     Exited,
+    /// The last file reference was put.
+    LastPut,
+    /// The attachment was mapped.
+    Mapped,
+    /// The attachment was unmapped.
+    Unmapped,
+    /// The attachment was pinned.
+    Pinned,
+    /// The attachment was unpinned.
+    Unpinned,
+    /// The kernel mapped the dma-buf for itself.
+    Vmapped,
+    /// The kernel undid such a mapping.
+    Vunmapped,
+    /// The exporter told importers of a move.
+    MoveNoticed,
+    /// A dma-buf was asked for by `dma_buf_export`.
+    ExportAsked,
+    /// The dma-buf was given a name.
+    NameSet,
+    /// The global name was still there.
+    NameKept,
+    /// The object's handle count was read.
+    CountRead,
+    /// The creation of a handle began.
+    CreateBegan,
+    /// The close of a handle began.
+    CloseBegan,
+    /// A PRIME export began.
+    ExportBegan,
+    /// A PRIME import began.
+    ImportBegan,
+    /// A handle was moved to another number.
+    HandleMoved,
+    /// An import returned a handle that the file had.
+    HandleReturned,
+    /// A handle was closed with MODE_DESTROY_DUMB.
+    DumbDestroyed,
+    /// The memory was read, written or mapped by handle.
+    CpuAccess,
+    /// A dma-buf was looked up by fd.
+    LookedUp,
+    /// A framebuffer was made.
+    FramebufferMade,
     /// The settle point at which it was judged.
     Settled,
 }
@@ -213,6 +262,28 @@ impl What {
             Self::FileOpened => "DRM file opened",
             Self::FileClosed => "DRM file closed",
             Self::Exited => "process exited",
+            Self::LastPut => "last file reference put",
+            Self::Mapped => "attachment mapped",
+            Self::Unmapped => "attachment unmapped",
+            Self::Pinned => "attachment pinned",
+            Self::Unpinned => "attachment unpinned",
+            Self::Vmapped => "vmapped",
+            Self::Vunmapped => "vunmapped",
+            Self::MoveNoticed => "importers told of a move",
+            Self::ExportAsked => "dma_buf_export called",
+            Self::NameSet => "name set",
+            Self::NameKept => "global name still set",
+            Self::CountRead => "handle count read",
+            Self::CreateBegan => "handle creation began",
+            Self::CloseBegan => "handle close began",
+            Self::ExportBegan => "export began",
+            Self::ImportBegan => "import began",
+            Self::HandleMoved => "handle moved to another number",
+            Self::HandleReturned => "import returned the same handle",
+            Self::DumbDestroyed => "closed with MODE_DESTROY_DUMB",
+            Self::CpuAccess => "accessed by handle",
+            Self::LookedUp => "looked up by fd",
+            Self::FramebufferMade => "framebuffer made",
             Self::Settled => "judged at the settle point",
         }
     }

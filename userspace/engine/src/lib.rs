@@ -7,9 +7,13 @@
 //! does not print, and it does not resolve stacks.
 
 mod case;
+mod counts;
 mod engine;
 mod entity;
 mod finding;
+mod near;
+mod on_attachment;
+mod on_close;
 mod on_dmabuf;
 mod on_handle;
 mod on_object;

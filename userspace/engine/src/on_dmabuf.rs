@@ -1,12 +1,12 @@
 //! dma-bufs: birth, fds, references, attachments, release.
 
 use gemscope_common::{
-    Attachment, Buf as BufFields, BufExport, Flags, Phase, ProbeId, Profile, Record, err_ptr, scope,
+    Buf as BufFields, BufExport, BufIoctl, Features, Flags, Phase, ProbeId, Profile, Record, err_ptr, scope,
 };
 
 use crate::case::Case;
 use crate::engine::Engine;
-use crate::entity::{BufKey, HoldKind};
+use crate::entity::{BufKey, FileKey, HoldKind};
 use crate::finding::{Entity, Stamp, What};
 use crate::on_prime::EXPORTS;
 use crate::rules::RuleId;
@@ -22,7 +22,10 @@ impl Engine {
         thread: usize,
     ) {
         match (probe, phase) {
-            (ProbeId::BufExport, Phase::Entry) => self.push(thread, Frame::new(probe, at)),
+            (ProbeId::BufExport, Phase::Entry) => {
+                self.check_export_arguments(record.payload(), at);
+                self.push(thread, Frame::new(probe, at));
+            }
             (ProbeId::BufExport, _) => {
                 self.pop(thread, probe, at);
                 let ret = record.header.ret as u64;
@@ -30,23 +33,19 @@ impl Engine {
                     self.exported(record.payload(), ret, at, thread);
                 }
             }
-            (ProbeId::Attach, _) => {
-                let p: &Attachment = record.payload();
-                let ret = record.header.ret as u64;
-                if err_ptr(ret).is_none() && ret != 0 {
-                    self.check_use(p.dma_buf, What::Attached, at, thread);
-                    let buf = self.state.buf(p.dma_buf, p.ino);
-                    self.state.attachments.insert(ret, (buf, at));
-                    self.state.bufs[buf].attachments += 1;
-                }
+            (ProbeId::BufIoctl, Phase::Entry) => {
+                let p: &BufIoctl = record.payload();
+                let mut frame = Frame::new(probe, at);
+                frame.buf = (p.dma_buf != 0).then(|| self.state.buf(p.dma_buf, p.ino));
+                self.push(thread, frame);
             }
-            (ProbeId::Detach, _) => {
-                let p: &Attachment = record.payload();
-                self.check_use(p.dma_buf, What::Detached, at, thread);
-                if let Some((buf, _)) = self.state.attachments.remove(&p.attach)
-                    && let Some(b) = self.state.bufs.get_mut(buf)
+            (ProbeId::BufIoctl, _) => {
+                let frame = self.pop(thread, probe, at);
+                if record.ret_i32() == 0
+                    && let Some(buf) = frame.and_then(|f| f.buf)
+                    && let Some(frame) = frame
                 {
-                    b.attachments = b.attachments.saturating_sub(1);
+                    self.check_name_set(record.payload(), buf, frame.at, at);
                 }
             }
             _ => self.on_buf(probe, record, at, thread),
@@ -56,14 +55,25 @@ impl Engine {
     fn on_buf(&mut self, probe: ProbeId, record: &Record, at: Stamp, thread: usize) {
         let p: &BufFields = record.payload();
         match probe {
-            ProbeId::BufFd if record.ret_i32() >= 0 => self.fd_given(p, record.ret_i32(), at, thread),
+            ProbeId::BufFd if record.ret_i32() >= 0 => {
+                if self.threads.at(thread).innermost(&[ProbeId::ExportIoctl]).is_none() {
+                    self.threads.at(thread).installed = Some((record.ret_i32(), p.syscall, at));
+                }
+                self.fd_given(p, record.ret_i32(), at, thread);
+            }
             ProbeId::BufFdInstall => self.fd_given(p, p.fd, at, thread),
             ProbeId::BufGet => {
                 let ret = record.header.ret as u64;
                 if err_ptr(ret).is_none() && ret != 0 {
                     let buf = self.state.buf(ret, p.ino);
-                    if let Some(import) = self.threads.at(thread).innermost(&[ProbeId::Import]) {
+                    self.check_lookup(p, buf, at, thread);
+                    let import = self.threads.at(thread).innermost(&[ProbeId::Import]);
+                    if let Some(import) = import {
                         import.buf = Some(buf);
+                        let (file, began) = (import.file, import.at);
+                        if let Some(file) = file {
+                            self.import_in_flight(file, buf, began, at);
+                        }
                     }
                 }
             }
@@ -114,6 +124,7 @@ impl Engine {
                 .tainted(tainted);
             self.file(case);
         }
+        self.double_export(object, buf, at);
         self.state.bufs[buf].exporter = Some(object);
         self.state.objects[object].exported = Some(buf);
         self.state.link(object, buf, at);
@@ -143,13 +154,19 @@ impl Engine {
         ];
         self.check_use(p.dma_buf, What::Put, at, thread);
         let Some(buf) = self.state.find_buf(p.dma_buf) else { return };
+        if p.file_count == 1 {
+            // Whoever still works with it has no reference any more.
+            self.state.last_puts.insert(buf, at);
+        }
         let Some(frame) = self.threads.at(thread).innermost(OWNERS) else { return };
         frame.hit = true;
         let frame = *frame;
         match frame.probe {
             ProbeId::CacheRemove => {
                 let Some(file) = frame.file else { return };
-                self.state.drop_hold(buf, HoldKind::Cache(file, frame.id));
+                if !self.state.drop_hold(buf, HoldKind::Cache(file, frame.id)) {
+                    self.check_entry_removed(file, frame.id, buf, at);
+                }
                 if let Some(h) = frame.handle.and_then(|h| self.state.handles.get_mut(h))
                     && h.cached == Some(buf)
                 {
@@ -182,6 +199,9 @@ impl Engine {
             return;
         }
         (b.released, b.released_in) = (Some(at), epoch);
+        self.check_attachments_left(buf, What::FileReleased, at);
+        self.check_vmaps_left(buf, p.vmapping_counter, at);
+        self.state.last_puts.remove(&buf);
         let tainted = self.state.stale(self.state.bufs[buf].sure) || !self.state.bufs[buf].born.is_known();
         let holds = self.state.bufs[buf].holds.clone();
         for hold in holds {
@@ -211,8 +231,10 @@ impl Engine {
         let (entity, released, released_in, evidence) = match self.state.find_buf(addr) {
             Some(buf) => {
                 let b = &self.state.bufs[buf];
-                let Some(released) = b.released else { return };
-                (self.buf_entity(buf), released, b.released_in, (self.buf_holders(buf), self.buf_life(buf)))
+                let last_put = self.state.last_puts.get(&buf).filter(|_| what != What::Put);
+                let Some(released) = b.released.or_else(|| last_put.copied()) else { return };
+                let seen_in = if b.released.is_some() { b.released_in } else { b.sure };
+                (self.buf_entity(buf), released, seen_in, (self.buf_holders(buf), self.buf_life(buf)))
             }
             None => {
                 let Some((released, id, ino, size)) = self.state.graveyard.get(addr).copied() else { return };
@@ -272,5 +294,57 @@ impl Engine {
     fn received(&self, buf: BufKey, tgid: u32) -> bool {
         let b = &self.state.bufs[buf];
         b.born.is_known() && !b.grants.iter().any(|g| self.reach.inherits(tgid, g.at.tgid, g.at.seq))
+    }
+
+    /// R52: from 5.3 to 5.16 a dma-buf with attachments cannot be named.
+    fn check_name_set(&mut self, p: &BufIoctl, buf: BufKey, began: Stamp, at: Stamp) {
+        const SET_NAME: [u32; 2] = [0x4004_6201, 0x4008_6201];
+        if !self.config.features.has(Features::SET_NAME_BUSY) || !SET_NAME.contains(&p.cmd) {
+            return;
+        }
+        // Attached before the call began, and still.
+        let all_along = self.state.attachments.values().find(|a| a.buf == buf && a.at.seq < began.seq);
+        let Some((attached, sure)) = all_along.map(|a| (a.at, a.sure)) else { return };
+        let tainted = self.state.stale(sure);
+        let evidence = (self.buf_holders(buf), self.buf_life(buf));
+        let case = Case::new(RuleId::SetNameWhileAttached, self.buf_entity(buf), What::NameSet, at)
+            .against(What::Attached, attached)
+            .evidence(evidence)
+            .tainted(tainted);
+        self.file_once(case);
+    }
+
+    /// K11: an fd that was installed belongs to the program, which may have closed it.
+    fn check_lookup(&mut self, p: &BufFields, buf: BufKey, at: Stamp, thread: usize) {
+        let Some((fd, syscall, installed)) = self.threads.at(thread).installed else { return };
+        if syscall == 0 || (fd, syscall) != (p.fd, p.syscall) {
+            return;
+        }
+        let evidence = (self.buf_holders(buf), self.buf_life(buf));
+        let case = Case::new(RuleId::LookupAfterInstall, self.buf_entity(buf), What::LookedUp, at)
+            .against(What::FdGiven, installed)
+            .evidence(evidence);
+        self.file_once(case);
+    }
+
+    /// B8: the entry that a handle's close removed from its file's cache was not its own.
+    fn check_entry_removed(&mut self, file: FileKey, id: u32, buf: BufKey, at: Stamp) {
+        let b = &self.state.bufs[buf];
+        let other = b.holds.iter().find(|h| matches!(h.kind, HoldKind::Cache(of, _) if of == file));
+        let Some(other) = other.copied() else { return };
+        let f = &self.state.files[file];
+        let tainted = self.state.stale(f.sure) || self.state.stale(b.sure) || !f.opened.is_known();
+        let evidence = (self.buf_holders(buf), self.buf_life(buf));
+        let entity = match f.handles.live(id) {
+            Some(handle) => self.handle_entity(handle),
+            None => self.buf_entity(buf),
+        };
+        let case = Case::new(RuleId::WrongCacheEntryRemoved, entity, What::Put, at)
+            .against(What::Cached, other.at)
+            .evidence(evidence)
+            .tainted(tainted);
+        self.file(case);
+        // What is gone is gone: the other handle's entry.
+        self.state.drop_hold(buf, other.kind);
     }
 }

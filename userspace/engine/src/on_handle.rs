@@ -1,25 +1,14 @@
 //! DRM files and handles: open, create, close, move.
 
-use gemscope_common::{ChangeHandle, DrmFile, Flags, Gem, Phase, ProbeId, Record, scope};
+use gemscope_common::{ChangeHandle, DrmFile, Flags, Gem, Phase, ProbeId, Record};
 
 use crate::case::Case;
 use crate::engine::Engine;
-use crate::entity::{FileKey, Handle, HandleKey, HoldKind, ObjectKey, Past, Phase as Life};
-use crate::finding::{Entity, Holder, LifeEvent, Stamp, What};
+use crate::entity::{Handle, HandleKey, HoldKind, Past, Phase as Life};
+use crate::finding::{Stamp, What};
+use crate::near::{Call, Doing};
 use crate::rules::RuleId;
 use crate::thread::Frame;
-
-/// Handles that a closing file still had, grouped by the stack that created them.
-pub(crate) struct Left {
-    pub file: FileKey,
-    first: Entity,
-    created: Stamp,
-    closed: Stamp,
-    tainted: bool,
-    count: u64,
-    bytes: u64,
-    evidence: (Vec<Holder>, Vec<LifeEvent>),
-}
 
 impl Engine {
     pub(crate) fn on_handle(
@@ -31,7 +20,7 @@ impl Engine {
         thread: usize,
     ) {
         match (probe, phase) {
-            (ProbeId::HandleCreate, Phase::Entry) => self.create_begins(record.payload(), at, thread),
+            (ProbeId::HandleCreate, Phase::Entry) => self.create_begins(record, at, thread),
             (ProbeId::HandleCreate, _) => self.create_ends(record, at, thread),
             (ProbeId::HandleRelease, Phase::Entry) => self.release_begins(record, at, thread),
             (ProbeId::HandleRelease, _) => self.release_ends(record.payload(), at, thread),
@@ -40,17 +29,36 @@ impl Engine {
                 let mut frame = Frame::new(probe, at);
                 frame.file = Some(self.state.file(p.file));
                 frame.id = p.handle;
+                // By MODE_DESTROY_DUMB: whether that is wrong depends on the handle.
+                frame.broken = self.threads.at(thread).destroying.take() == Some((p.file, p.handle));
                 self.push(thread, frame);
             }
+            (ProbeId::DestroyDumb, _) => {
+                let p: &Gem = record.payload();
+                self.threads.at(thread).destroying = Some((p.file, p.handle));
+            }
+            (ProbeId::GemClose, _) => self.threads.at(thread).destroying = None,
+            (ProbeId::VmaAllow, _) => {
+                self.allows_seen = true;
+                let creating = self.threads.at(thread).innermost(&[ProbeId::HandleCreate]);
+                if let Some(h) = creating.and_then(|f| f.handle).and_then(|h| self.state.handles.get_mut(h)) {
+                    h.allowed = true;
+                }
+            }
             (ProbeId::HandleDelete, _) => self.delete_ends(record, at, thread),
-            (ProbeId::HandlePut, Phase::Entry) => self.put_begins(record.payload(), at, thread),
+            (ProbeId::HandlePut, Phase::Entry) => self.put_begins(record, at, thread),
             (ProbeId::HandlePut, _) => self.put_ends(at, thread),
             (ProbeId::HandleGetIfExists, Phase::Return) if record.header.ret & 0xff != 0 => {
                 let key = self.state.object(record.payload());
                 self.state.objects[key].fb_counts += 1;
             }
-            (ProbeId::ChangeHandle, Phase::Return) if record.ret_i32() == 0 => {
-                self.change_handle(record.payload());
+            (ProbeId::ChangeHandle, Phase::Entry) => self.move_begins(record.payload(), at, thread),
+            (ProbeId::ChangeHandle, _) => {
+                self.pop(thread, probe, at);
+                let call = self.calls.end(at.tid, Doing::Change);
+                if record.ret_i32() == 0 {
+                    self.moved(record.payload(), call, at);
+                }
             }
             (ProbeId::FileOpen, _) if gemscope_common::err_ptr(record.header.ret as u64).is_none() => {
                 let sure = self.sure(thread);
@@ -74,12 +82,17 @@ impl Engine {
     }
 
     /// R13: `drm_gem_handle_create_tail` entry, under object_name_lock: the object's fields are exact here.
-    fn create_begins(&mut self, p: &Gem, at: Stamp, thread: usize) {
+    fn create_begins(&mut self, record: &Record, at: Stamp, thread: usize) {
+        let p: &Gem = record.payload();
         let file = self.state.file(p.file);
         let object = self.state.object(p);
         let sure = self.sure(thread);
         if p.dma_buf != 0 {
             self.link_seen(object, p.dma_buf, at, thread);
+        }
+        if record.header.flags & Flags::READ_FAULT == 0 {
+            self.check_count_at_create(object, p.handle_count, at);
+            self.check_name(object, p, What::NameKept, at);
         }
         let handle = self.state.handles.insert(Handle {
             file,
@@ -89,12 +102,17 @@ impl Engine {
             phase: Life::Creating,
             cache_removed: false,
             released_early: false,
+            allowed: false,
+            putting: false,
+            by_import: false,
+            acquired: 1,
             sure,
             created: at,
             cached: None,
         });
         let o = &mut self.state.objects[object];
         o.in_flight += 1;
+        o.is_import |= p.import_attach != 0;
         o.had_handle = true;
         o.handles.push(handle);
         self.state.files[file].creating.push(handle);
@@ -102,6 +120,7 @@ impl Engine {
         (frame.file, frame.object, frame.handle) = (Some(file), Some(object), Some(handle));
         if let Some(buf) = self.imported_here(object, p, at, thread) {
             frame.buf = Some(buf);
+            self.state.handles[handle].by_import = true;
             // Under prime.lock: an entry that is in the cache now was there at the look-up.
             frame.broken = self.first_handle(file, Some(buf)).is_some();
         }
@@ -126,6 +145,10 @@ impl Engine {
                     phase,
                     cache_removed: false,
                     released_early: false,
+                    allowed: true,
+                    putting: false,
+                    by_import: false,
+                    acquired: 1,
                     sure: 0,
                     created,
                     cached,
@@ -152,62 +175,19 @@ impl Engine {
         let Some(h) = self.state.handles.get_mut(key) else { return };
         (h.id, h.incarnation, h.phase) = (p.handle, slot.past.incarnations, Life::Open);
         slot.past.incarnations += 1;
-        // An older incarnation whose close has not returned yet ends by itself; one whose close was lost ends here.
-        if let Some(old) = old
-            && self.state.handles.get(old).is_some_and(|h| h.phase == Life::Open)
-        {
-            self.end_handle(old, at);
+        // An older incarnation whose close was lost ends here.
+        match old.and_then(|old| Some((old, self.state.handles.get(old)?.phase))) {
+            Some((old, Life::Open)) => self.end_handle(old, at),
+            Some((old, Life::Closing)) => self.check_reuse(old, key, at),
+            _ => {}
         }
         if let Some(first) = frame.filter(|f| f.broken).and_then(|f| self.first_handle(file, f.buf)) {
             self.report_second_handle(first, key, at);
         }
     }
 
-    /// R14, R18: one handle goes, by GEM_CLOSE or by file close.
-    fn release_begins(&mut self, record: &Record, at: Stamp, thread: usize) {
-        let p: &Gem = record.payload();
-        let file = self.state.file(p.file);
-        let object = self.state.object(p);
-        let live = self.state.files[file].handles.live(p.handle);
-        let known = live.filter(|h| self.state.handles.get(*h).is_some_and(|h| h.object == object));
-        // Its creation may not have returned yet: then one of the creations in flight is meant.
-        let key = known.or_else(|| {
-            let creating = &self.state.files[file].creating;
-            creating.iter().copied().find(|h| self.state.handles.get(*h).is_some_and(|h| h.object == object))
-        });
-        let by_file = self.threads.at(thread).inside(ProbeId::FileClose);
-        let mut frame = Frame::new(ProbeId::HandleRelease, at);
-        (frame.file, frame.object, frame.handle, frame.id) = (Some(file), Some(object), key, p.handle);
-        if let Some(key) = key {
-            if by_file {
-                self.leave(key, at);
-            }
-            let h = &mut self.state.handles[key];
-            if h.phase == Life::Creating {
-                h.released_early = true;
-            } else {
-                h.phase = Life::Closing;
-            }
-        }
-        self.push(thread, frame);
-    }
-
-    fn release_ends(&mut self, p: &Gem, at: Stamp, thread: usize) {
-        let frame = self.pop(thread, ProbeId::HandleRelease, at);
-        let file = self.state.file(p.file);
-        let key = match frame {
-            Some(f) => f.handle,
-            None => self.state.files[file].handles.live(p.handle),
-        };
-        let Some(key) = key else { return };
-        if self.state.handles.get(key).is_some_and(|h| h.phase != Life::Creating) {
-            self.check_cache_left(key, at);
-            self.end_handle(key, at);
-        }
-    }
-
     /// A handle is gone: out of its file's table and its object's list.
-    fn end_handle(&mut self, key: HandleKey, at: Stamp) {
+    pub(crate) fn end_handle(&mut self, key: HandleKey, at: Stamp) {
         let Some(h) = self.state.handles.remove(key) else { return };
         let of = self.state.objects.get_mut(h.object).map(|o| {
             o.handles.retain(|k| *k != key);
@@ -222,72 +202,43 @@ impl Engine {
                 slot.live = None;
             }
             let (object, size) = of.unwrap_or((slot.past.object, slot.past.size));
-            slot.past = Past { closed: at, object, incarnations: h.incarnation + 1, size };
+            let owed_before = slot.past.owed_before + slot.past.owed;
+            let (owed, incarnations) = (h.acquired.saturating_sub(1), h.incarnation + 1);
+            slot.past = Past { closed: at, object, incarnations, owed, owed_before, size };
         }
     }
 
-    fn delete_ends(&mut self, record: &Record, at: Stamp, thread: usize) {
-        let p: &Gem = record.payload();
-        let frame = self.pop(thread, ProbeId::HandleDelete, at);
-        let key = self.state.file(p.file);
-        if record.ret_i32() == 0 {
-            // The release inside was not seen: the handle is gone all the same.
-            let live = self.state.files[key].handles.live(p.handle);
-            if let (Some(live), Some(frame)) = (live, frame)
-                && self
-                    .state
-                    .handles
-                    .get(live)
-                    .is_some_and(|h| h.created.seq < frame.at.seq && h.phase == Life::Open)
-            {
-                self.end_handle(live, at);
-            }
-            return;
-        }
-        const EINVAL: i32 = 22;
-        let Some(frame) = frame else { return };
-        if record.ret_i32() != -EINVAL || !self.reach.in_scope(at.tgid) {
-            return;
-        }
-        // R14: refused. A close of a number that was closed before, and not given out again before this call began.
-        let file = &self.state.files[key];
-        let Some(slot) = file.handles.get(p.handle) else { return };
-        let closing =
-            slot.live.and_then(|h| self.state.handles.get(h)).is_some_and(|h| h.phase == Life::Closing);
-        let past = slot.past;
-        let before = past.closed.is_known() && past.closed.seq < frame.at.seq;
-        if !(closing || before && slot.live.is_none()) {
-            return;
-        }
-        let tainted = self.state.stale(file.sure);
-        let entity = Entity::Handle {
-            file: file.number,
-            handle: p.handle,
-            incarnation: past.incarnations.saturating_sub(1),
-            object: past.object,
-            size: past.size,
-        };
-        let life = vec![
-            LifeEvent { what: What::HandleClosed, at: past.closed },
-            LifeEvent { what: What::CloseRefused, at: frame.at },
-        ];
-        let case = Case::new(RuleId::DoubleClose, entity, What::CloseRefused, frame.at)
-            .against(What::HandleClosed, past.closed)
-            .evidence((Vec::new(), life))
-            .many(1, past.size)
+    /// R14, B10: the number of a closing handle was given out again before its close was done.
+    fn check_reuse(&mut self, old: HandleKey, new: HandleKey, at: Stamp) {
+        let (a, b) = (&self.state.handles[old], &self.state.handles[new]);
+        let tainted = self.state.stale(a.sure) || self.state.stale(b.sure);
+        let (object, created) = (b.object, a.created);
+        let entity = self.handle_entity(new);
+        let evidence = (self.object_holders(object), self.object_life(object));
+        let case = Case::new(RuleId::HandleReuseDuringClose, entity, What::HandleCreated, at)
+            .against(What::HandleCreated, created)
+            .evidence(evidence)
             .tainted(tainted);
         self.file(case);
     }
 
     /// R15: a handle count is dropped; at zero the link goes.
-    fn put_begins(&mut self, p: &Gem, at: Stamp, thread: usize) {
+    fn put_begins(&mut self, record: &Record, at: Stamp, thread: usize) {
+        let p: &Gem = record.payload();
         let object = self.state.object(p);
         let t = self.threads.at(thread);
         let of_handle = t.inside(ProbeId::HandleRelease) || t.inside(ProbeId::HandleCreate);
+        let own = t.innermost(&[ProbeId::HandleRelease]).and_then(|f| f.handle);
+        if let Some(h) = own.and_then(|h| self.state.handles.get_mut(h)) {
+            h.putting = true;
+        }
         let o = &mut self.state.objects[object];
         o.in_flight += 1;
         if !of_handle {
             o.fb_counts = o.fb_counts.saturating_sub(1);
+        }
+        if record.header.flags & Flags::READ_FAULT == 0 {
+            self.check_count_at_put(object, p.handle_count, at);
         }
         let mut frame = Frame::new(ProbeId::HandlePut, at);
         frame.object = Some(object);
@@ -306,8 +257,28 @@ impl Engine {
         }
     }
 
-    fn change_handle(&mut self, p: &ChangeHandle) {
+    /// R27: a handle is on its way to another number.
+    fn move_begins(&mut self, p: &ChangeHandle, at: Stamp, thread: usize) {
         let file = self.state.file(p.file);
+        let handle = self.state.files[file].handles.live(p.handle);
+        let object = handle.and_then(|h| self.state.handles.get(h)).map(|h| h.object);
+        let (doing, id, to) = (Doing::Change, p.handle, p.new_handle);
+        self.calls.begin(Call { doing, file, id, to, object, handle, buf: None, closed: None, at });
+        self.push(thread, Frame::new(ProbeId::ChangeHandle, at));
+    }
+
+    /// R27: a handle has another number now.
+    fn moved(&mut self, p: &ChangeHandle, call: Option<Call>, at: Stamp) {
+        let file = self.state.file(p.file);
+        if let Some((id, closed)) = call.and_then(|c| c.closed) {
+            // Under its new number it was closed after the move. Under the old one, one of the two should have been refused.
+            if id == p.handle
+                && let Some(object) = call.and_then(|c| c.object)
+            {
+                self.report_counted_twice(file, object, p.new_handle, at, closed);
+            }
+            return;
+        }
         let f = &mut self.state.files[file];
         let Some(key) = f.handles.slot(p.handle).live.take() else { return };
         let slot = f.handles.slot(p.new_handle);
@@ -316,76 +287,11 @@ impl Engine {
         slot.past.incarnations += 1;
         let Some(h) = self.state.handles.get_mut(key) else { return };
         (h.id, h.incarnation) = (p.new_handle, incarnation);
-        // The cache entry is keyed anew (R27): the removal of the old key has been seen as a put.
+        // The cache entry is keyed anew: the removal of the old key has been seen as a put.
         if let Some(buf) = h.cached {
             let at = h.created;
             self.state.drop_hold(buf, HoldKind::Cache(file, p.handle));
             self.state.hold(buf, HoldKind::Cache(file, p.new_handle), at);
-        }
-    }
-
-    /// A closing file still had this handle.
-    fn leave(&mut self, key: HandleKey, at: Stamp) {
-        let h = &self.state.handles[key];
-        if !self.reach.in_scope(h.created.tgid) || !self.state.files[h.file].opened.is_known() {
-            return;
-        }
-        let (file, object, created) = (h.file, h.object, h.created);
-        let tainted = self.state.stale(h.sure)
-            || self.state.objects.get(object).is_none_or(|o| self.state.stale(o.sure));
-        let first = self.handle_entity(key);
-        let same = |l: &&mut Left| {
-            let (a, b) = (&l.created, &created);
-            (l.file, a.tgid, a.ustack, a.kstack, l.tainted) == (file, b.tgid, b.ustack, b.kstack, tainted)
-        };
-        if let Some(group) = self.left.iter_mut().find(same) {
-            group.count += 1;
-            group.bytes += first.size();
-            return;
-        }
-        let evidence = self.handle_evidence(key, object);
-        let (count, bytes, closed) = (1, first.size(), at);
-        self.left.push(Left { file, first, created, closed, tainted, count, bytes, evidence });
-    }
-
-    fn handle_evidence(&self, key: HandleKey, object: ObjectKey) -> (Vec<Holder>, Vec<LifeEvent>) {
-        let mut life = self.object_life(object);
-        if let Some(h) = self.state.handles.get(key) {
-            life.push(LifeEvent { what: What::HandleCreated, at: h.created });
-        }
-        life.sort_by_key(|e| e.at.seq);
-        life.dedup();
-        (self.object_holders(object), life)
-    }
-
-    /// The file is closed: what it still had is a finding, unless a fatal signal took its process away.
-    fn judge_left(&mut self, file: FileKey, at: Stamp, exiting: bool) {
-        let (of_file, rest) = std::mem::take(&mut self.left).into_iter().partition(|l| l.file == file);
-        self.left = rest;
-        let groups: Vec<Left> = of_file;
-        let by_signal = exiting && self.reach.killed(at.tgid) == Some(true);
-        for group in groups {
-            if by_signal || self.reach.killed(group.created.tgid) == Some(true) {
-                self.notes.handles_left_by_signal += group.count;
-                continue;
-            }
-            let judged = match self.at_exit {
-                scope::STRICT => true,
-                scope::GROWTH => group.count > 1,
-                _ => false,
-            };
-            if !judged {
-                self.notes.handles_left_ignored += group.count;
-                continue;
-            }
-            // An exiting process whose exit was not seen may have died of a signal.
-            let unsure = exiting && self.reach.killed(at.tgid).is_none();
-            let case = Case::new(RuleId::HandleLeak, group.first, What::HandleClosedByFile, group.closed)
-                .against(What::HandleCreated, group.created)
-                .evidence(group.evidence)
-                .many(group.count, group.bytes)
-                .tainted(group.tainted || unsure);
-            self.file(case);
         }
     }
 

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use crate::case::Case;
 use crate::engine::Engine;
-use crate::entity::{ObjectKey, Phase as Life};
+use crate::entity::{self, ObjectKey, Phase as Life};
 use crate::finding::{Stamp, What};
 use crate::rules::RuleId;
 use crate::thread::Frame;
@@ -42,25 +42,30 @@ impl Engine {
             (ProbeId::GemVmClose, _) => self.mapped(record.payload::<Mapping>().obj, -1),
             (ProbeId::FbInit, Phase::Entry) => self.push(thread, Frame::new(probe, at)),
             (ProbeId::FbInit, Phase::Return) => {
-                let got_counts = self.pop(thread, probe, at).map_or(0, |f| f.id);
+                let began = self.pop(thread, probe, at).map(|f| f.at);
                 if record.ret_i32() == 0 {
-                    self.framebuffer(record.payload(), got_counts);
+                    self.framebuffer(record.payload(), began.unwrap_or(at));
                 }
             }
             (ProbeId::FbCleanup, Phase::Entry) => {
                 self.push(thread, Frame::new(probe, at));
                 let fb = record.payload::<Framebuffer>().fb;
-                if let Some((_, planes)) = self.state.framebuffers.remove(&fb) {
-                    for key in planes {
-                        if let Some(o) = self.state.objects.get_mut(key) {
-                            o.planes = o.planes.saturating_sub(1);
-                        }
+                for key in self.state.framebuffers.remove(&fb).into_iter().flat_map(|fb| fb.planes) {
+                    if let Some(o) = self.state.objects.get_mut(key) {
+                        o.planes = o.planes.saturating_sub(1);
                     }
                 }
             }
             (ProbeId::FbCleanup, _) => {
                 self.pop(thread, probe, at);
             }
+            (ProbeId::FbClose, _) if record.ret_i32() == 0 => {
+                let id = record.payload::<Framebuffer>().id;
+                for fb in self.state.framebuffers.values_mut().filter(|fb| fb.id == id) {
+                    fb.closed = true;
+                }
+            }
+            (ProbeId::DriverAccess, _) if record.ret_i32() == 0 => self.accessed(record.payload(), at),
             _ => {}
         }
     }
@@ -71,7 +76,7 @@ impl Engine {
         }
     }
 
-    fn framebuffer(&mut self, p: &Framebuffer, _got_counts: u32) {
+    fn framebuffer(&mut self, p: &Framebuffer, at: Stamp) {
         let mut planes = SmallVec::new();
         for addr in p.obj {
             if addr != 0
@@ -81,7 +86,30 @@ impl Engine {
                 planes.push(key);
             }
         }
-        self.state.framebuffers.insert(p.fb, (p.id, planes));
+        let in_scope = self.reach.in_scope(at.tgid);
+        let fb =
+            entity::Framebuffer { id: p.id, at, sure: self.state.epoch, in_scope, closed: false, planes };
+        self.state.framebuffers.insert(p.fb, fb);
+    }
+
+    /// R60: a driver read, wrote or mapped an object's memory by its handle.
+    fn accessed(&mut self, p: &Gem, at: Stamp) {
+        let Some(file) = self.state.find_file(p.file) else { return };
+        let Some(key) = self.state.files[file].handles.live(p.handle) else { return };
+        let (object, created, sure) = {
+            let h = &self.state.handles[key];
+            (h.object, h.created, h.sure)
+        };
+        if !self.state.objects.get(object).is_some_and(|o| o.is_import) || !self.reach.in_scope(at.tgid) {
+            return;
+        }
+        let entity = self.handle_entity(key);
+        let evidence = (self.object_holders(object), self.object_life(object));
+        let case = Case::new(RuleId::CpuAccessOfImport, entity, What::CpuAccess, at)
+            .against(What::HandleCreated, created)
+            .evidence(evidence)
+            .tainted(self.state.stale(sure));
+        self.file_once(case);
     }
 
     /// `drm_gem_object_release`: the object's memory goes. Its link must be gone before (R25).
@@ -101,6 +129,13 @@ impl Engine {
                 .evidence(evidence)
                 .proven();
             self.file(case);
+        }
+        self.check_name(key, p, What::Died, at);
+        // A driver may let go of its attachment a moment later, from a worker: judged when the buffer ends, or at a settle point.
+        if p.import_attach != 0
+            && let Some(a) = self.state.attachments.get_mut(&p.import_attach)
+        {
+            a.orphaned = Some(at);
         }
         self.state.unlink(key);
         self.state.end_object(key);

@@ -6,6 +6,7 @@ use crate::case::Case;
 use crate::engine::Engine;
 use crate::entity::{BufKey, FileKey, Grant, HandleKey, HoldKind, ObjectKey, Phase as Life};
 use crate::finding::{Stamp, What};
+use crate::near::Doing;
 use crate::rules::RuleId;
 use crate::thread::Frame;
 
@@ -48,11 +49,16 @@ impl Engine {
             }
             (_, Phase::Entry) => {
                 let frame = self.prime_frame(probe, p, at);
+                let outermost = self.threads.at(thread).innermost(EXPORTS).is_none();
+                if probe != ProbeId::Import
+                    && outermost
+                    && let Some(file) = frame.file
+                {
+                    self.export_in_flight(file, p.handle, at);
+                }
                 self.push(thread, frame);
             }
-            (ProbeId::Import, _) => {
-                self.pop(thread, probe, at);
-            }
+            (ProbeId::Import, _) => self.import_ends(record, at, thread),
             (_, _) => self.export_ends(probe, record, at, thread),
         }
     }
@@ -64,10 +70,28 @@ impl Engine {
         frame
     }
 
+    /// R31: an import that made no handle returned one that the file had: it has one more user now, whom the kernel does not count.
+    fn import_ends(&mut self, record: &Record, at: Stamp, thread: usize) {
+        let p: &Prime = record.payload();
+        let frame = self.pop(thread, ProbeId::Import, at);
+        self.calls.end(at.tid, Doing::Import);
+        let Some(frame) = frame.filter(|f| !f.made) else { return };
+        if record.ret_i32() != 0 || p.handle == 0 {
+            return;
+        }
+        let live = frame.file.and_then(|f| self.state.files.get(f)?.handles.live(p.handle));
+        if let Some(h) = live.and_then(|h| self.state.handles.get_mut(h)) {
+            h.acquired = h.acquired.saturating_add(1);
+        }
+    }
+
     /// R19: the export call returned; its fd is an fd of this process.
     fn export_ends(&mut self, probe: ProbeId, record: &Record, at: Stamp, thread: usize) {
         let p: &Prime = record.payload();
         let frame = self.pop(thread, probe, at);
+        if self.threads.at(thread).innermost(EXPORTS).is_none() {
+            self.calls.end(at.tid, Doing::Export);
+        }
         let ret = record.header.ret as u64;
         if probe == ProbeId::ExportToDmabuf {
             if err_ptr(ret).is_none() && ret != 0 {
@@ -79,6 +103,10 @@ impl Engine {
         }
         let Some(frame) = frame else { return };
         let outer = self.threads.at(thread).innermost(EXPORTS).is_some();
+        if probe == ProbeId::ExportToFd && !outer && record.ret_i32() == 0 {
+            // Called by a driver for its own purpose, not by the ioctl.
+            self.threads.at(thread).installed = Some((p.fd, p.syscall, at));
+        }
         if outer || frame.hit || record.ret_i32() != 0 || p.fd < 0 {
             return;
         }
@@ -115,7 +143,9 @@ impl Engine {
         at: Stamp,
         thread: usize,
     ) -> Option<BufKey> {
-        let buf = self.threads.at(thread).innermost(&[ProbeId::Import])?.buf?;
+        let import = self.threads.at(thread).innermost(&[ProbeId::Import])?;
+        import.made = true;
+        let buf = import.buf?;
         if p.import_attach != 0
             && let Some(o) = self.state.objects.get_mut(object)
             && o.imported.is_none()
@@ -137,19 +167,26 @@ impl Engine {
 
     /// R31: the open handle that this file's cache has for the dma-buf.
     pub(crate) fn first_handle(&self, file: FileKey, buf: Option<BufKey>) -> Option<HandleKey> {
-        let b = self.state.bufs.get(buf?)?;
-        let f = self.state.files.get(file)?;
         if self.config.profile < Profile::V3_10 {
             return None;
         }
-        b.holds.iter().find_map(|hold| match hold.kind {
+        let key = self.cached_handle(file, buf)?;
+        (self.state.handles.get(key)?.phase == Life::Open).then_some(key)
+    }
+
+    /// The handle that this file's cache has for the dma-buf, an open one before one that is closing.
+    pub(crate) fn cached_handle(&self, file: FileKey, buf: Option<BufKey>) -> Option<HandleKey> {
+        let b = self.state.bufs.get(buf?)?;
+        let f = self.state.files.get(file)?;
+        let handles = b.holds.iter().filter_map(|hold| match hold.kind {
             HoldKind::Cache(of, id) if of == file => {
                 let key = f.handles.live(id)?;
                 let h = self.state.handles.get(key)?;
-                (h.phase == Life::Open && h.cached == buf).then_some(key)
+                (h.cached == buf).then_some((key, h.phase))
             }
             _ => None,
-        })
+        });
+        handles.min_by_key(|(_, phase)| *phase != Life::Open).map(|(key, _)| key)
     }
 
     pub(crate) fn report_second_handle(&mut self, first: HandleKey, second: HandleKey, at: Stamp) {

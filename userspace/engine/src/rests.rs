@@ -1,10 +1,11 @@
 //! What a rule rests on: without these probes, or with only a part of what they see, it may cry wolf.
 
 use gemscope_common::ProbeId::{
-    self, BufExport, BufFileRelease, BufPut, BufRelease, CacheAdd, CacheRemove, ChangeHandle, Exec, Exit,
-    ExportIoctl, ExportToDmabuf, ExportToFd, FbCleanup, FbInit, FileClose, FileOpen, Fork, GemMmap,
-    GemVmClose, GemVmOpen, HandleCreate, HandleDelete, HandleGetIfExists, HandlePut, HandleRelease, Import,
-    ImportDestroy, ObjectDriverFree, ObjectFree, ObjectInit, ObjectRelease,
+    self, Attach, BufExport, BufFd, BufFileRelease, BufGet, BufIoctl, BufPut, BufRelease, CacheAdd,
+    CacheRemove, ChangeHandle, DestroyDumb, Detach, DriverAccess, Exec, Exit, ExportIoctl, ExportToDmabuf,
+    ExportToFd, FbCleanup, FbClose, FbInit, FileClose, FileOpen, Fork, GemClose, GemMmap, GemVmClose,
+    GemVmOpen, HandleCreate, HandleDelete, HandleGetIfExists, HandlePut, HandleRelease, Import,
+    ImportDestroy, Map, ObjectDriverFree, ObjectFree, ObjectInit, ObjectRelease, Pin, Unmap, Unpin, VmaAllow,
 };
 
 use crate::rules::RuleId;
@@ -51,6 +52,60 @@ pub(crate) const fn on(rule: RuleId) -> &'static [ProbeId] {
             ObjectInit,
             ObjectRelease,
         ],
+        RuleId::AttachmentLeak => &[Attach, Detach, BufFileRelease, ObjectRelease, ImportDestroy],
+        RuleId::MappingLeak | RuleId::UnbalancedMapping | RuleId::MappingDirectionConflict => {
+            &[Attach, Detach, Map, Unmap]
+        }
+        RuleId::PinImbalance => &[Attach, Detach, Pin, Unpin],
+        // Each shows in one event, by fields that were read.
+        RuleId::VmapLeak
+        | RuleId::FlinkNameLeak
+        | RuleId::ReservationNotHeld
+        | RuleId::ReservationHeld
+        | RuleId::ForeignDetach
+        | RuleId::BadExportArguments => &[],
+        RuleId::FramebufferLeak => &[FbInit, FbCleanup, FbClose, FileOpen, FileClose, Exit],
+        RuleId::WrongCacheEntryRemoved => &[
+            BufExport,
+            BufPut,
+            BufRelease,
+            CacheAdd,
+            CacheRemove,
+            HandleCreate,
+            HandleRelease,
+            FileOpen,
+            FileClose,
+            ChangeHandle,
+        ],
+        RuleId::HandleCountMismatch => &[
+            ObjectInit,
+            ObjectRelease,
+            HandleCreate,
+            HandleRelease,
+            HandlePut,
+            HandleGetIfExists,
+            FbCleanup,
+            FileOpen,
+            FileClose,
+            ChangeHandle,
+        ],
+        RuleId::CreatePublicationRace => &[HandleCreate, HandleRelease, VmaAllow, ObjectInit, ObjectRelease],
+        RuleId::HandleReuseDuringClose => {
+            &[HandleCreate, HandleDelete, HandleRelease, FileOpen, FileClose, ChangeHandle]
+        }
+        RuleId::SetNameWhileAttached => &[Attach, Detach, BufIoctl, BufRelease],
+        RuleId::CloseOfReusedHandle | RuleId::UnbalancedImport => {
+            &[HandleCreate, HandleDelete, HandleRelease, Import, FileOpen, FileClose, ChangeHandle]
+        }
+        RuleId::DumbDestroyOfImport => {
+            &[DestroyDumb, GemClose, HandleCreate, HandleDelete, HandleRelease, Import, ChangeHandle]
+        }
+        RuleId::CpuAccessOfImport => &[DriverAccess, HandleCreate, HandleRelease, ChangeHandle],
+        RuleId::LookupAfterInstall => &[BufFd, ExportToFd, BufGet, ExportIoctl],
+        RuleId::NearMissExportClose
+        | RuleId::NearMissImportClose
+        | RuleId::NearMissDoubleExport
+        | RuleId::NearMissChangeClose => &[],
         RuleId::PrimeCacheLeak => {
             &[BufPut, BufRelease, BufExport, CacheAdd, CacheRemove, HandleCreate, HandleRelease, ChangeHandle]
         }
@@ -118,5 +173,14 @@ pub(crate) const fn on(rule: RuleId) -> &'static [ProbeId] {
 
 /// Does one event show it, whatever other threads and devices do? Only that is certain where a filter leaves some of them out.
 pub(crate) const fn shown_by_one_event(rule: RuleId) -> bool {
-    matches!(rule, RuleId::HandleLeak | RuleId::DoubleClose)
+    matches!(
+        rule,
+        RuleId::HandleLeak
+            | RuleId::DoubleClose
+            | RuleId::CloseOfReusedHandle
+            | RuleId::UnbalancedImport
+            | RuleId::DumbDestroyOfImport
+            | RuleId::CpuAccessOfImport
+            | RuleId::LookupAfterInstall
+    )
 }

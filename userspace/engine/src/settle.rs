@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use crate::case::Case;
 use crate::engine::Engine;
 use crate::entity::{BufKey, HoldKind, ObjectKey};
-use crate::finding::{Doubt, Holder, HolderKind, Stamp, What};
+use crate::finding::{Doubt, Entity, Holder, HolderKind, Stamp, What};
 use crate::rules::RuleId;
 
 /// What the scan before a settle point found.
@@ -77,6 +77,8 @@ impl Engine {
         for key in bufs {
             self.buf_leaked(key, p, at);
         }
+        self.orphans_left(at);
+        self.framebuffers_left(at);
         self.notes.deferred = self
             .state
             .bufs
@@ -111,14 +113,66 @@ impl Engine {
         if p.unreadable > 0 {
             self.doubt(Doubt::Unreadable(p.unreadable));
         }
-        let earlier = self.state.bufs[key].born;
+        // Whoever attached a device has the reference too: it is the attachment that was forgotten.
+        let attached = self.state.attachments.values_mut().filter(|a| a.buf == key).min_by_key(|a| a.at.seq);
+        let (rule, earlier) = match attached {
+            Some(a) => {
+                a.orphaned = None;
+                (RuleId::AttachmentLeak, (What::Attached, a.at))
+            }
+            None => (RuleId::DmabufLeak, (What::Exported, self.state.bufs[key].born)),
+        };
         let entity = self.buf_entity(key);
         let evidence = (self.buf_holders(key), self.buf_life(key));
-        let case = Case::new(RuleId::DmabufLeak, entity, What::Settled, at)
-            .against(What::Exported, earlier)
+        let case = Case::new(rule, entity, What::Settled, at)
+            .against(earlier.0, earlier.1)
             .evidence(evidence)
             .tainted(tainted);
         self.file(case);
+    }
+
+    /// L5: attachments whose importer object is gone.
+    fn orphans_left(&mut self, at: Stamp) {
+        let mut orphans: Vec<_> = self
+            .state
+            .attachments
+            .values()
+            .filter(|a| a.orphaned.is_some() && self.state.bufs.get(a.buf).is_some_and(|b| b.in_scope))
+            .map(|a| (a.at, a.buf, a.sure))
+            .collect();
+        orphans.sort_unstable_by_key(|(taken, ..)| taken.seq);
+        orphans.dedup_by_key(|(_, buf, _)| *buf);
+        for (taken, buf, sure) in orphans {
+            let tainted = self.state.stale(sure);
+            let evidence = (self.buf_holders(buf), self.buf_life(buf));
+            let case = Case::new(RuleId::AttachmentLeak, self.buf_entity(buf), What::Settled, at)
+                .against(What::Attached, taken)
+                .evidence(evidence)
+                .tainted(tainted);
+            self.file(case);
+        }
+    }
+
+    /// L11: framebuffers of processes that have exited and closed every DRM file.
+    fn framebuffers_left(&mut self, at: Stamp) {
+        let files: Vec<u32> = self.state.files.values().map(|f| f.opened.tgid).collect();
+        let gone = |tgid: u32| self.reach.killed(tgid).is_some() && !files.contains(&tgid);
+        let mut left: Vec<_> = self
+            .state
+            .framebuffers
+            .values()
+            .filter(|fb| fb.in_scope && !fb.closed && gone(fb.at.tgid))
+            .map(|fb| (fb.at, fb.id, fb.planes.first().copied(), fb.sure))
+            .collect();
+        left.sort_unstable_by_key(|(made, ..)| made.seq);
+        for (made, id, plane, sure) in left {
+            let evidence = plane.map(|o| (self.object_holders(o), self.object_life(o))).unwrap_or_default();
+            let case = Case::new(RuleId::FramebufferLeak, Entity::Framebuffer { id }, What::Settled, at)
+                .against(What::FramebufferMade, made)
+                .evidence(evidence)
+                .tainted(self.state.stale(sure));
+            self.file(case);
+        }
     }
 
     /// R15: the last handle count is gone and the link is not.

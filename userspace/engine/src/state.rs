@@ -7,7 +7,8 @@ use smallvec::SmallVec;
 use std::collections::VecDeque;
 
 use crate::entity::{
-    Buf, BufKey, File, FileKey, Handle, HandleKey, HandleTable, Hold, HoldKind, Object, ObjectKey,
+    Attachment, Buf, BufKey, File, FileKey, Framebuffer, Handle, HandleKey, HandleTable, Hold, HoldKind,
+    Object, ObjectKey,
 };
 use crate::finding::Stamp;
 
@@ -60,10 +61,14 @@ pub(crate) struct State {
     file_at: FxHashMap<u64, FileKey>,
     object_at: FxHashMap<u64, ObjectKey>,
     buf_at: FxHashMap<u64, BufKey>,
-    /// dma-buf by live attachment.
-    pub attachments: FxHashMap<u64, (BufKey, Stamp)>,
-    /// Objects by framebuffer, as its planes showed them.
-    pub framebuffers: FxHashMap<u64, (u32, SmallVec<[ObjectKey; 4]>)>,
+    /// Live attachments by address.
+    pub attachments: FxHashMap<u64, Attachment>,
+    /// CPU mappings by the kernel that were not undone (R49).
+    pub vmaps: FxHashMap<BufKey, SmallVec<[Stamp; 2]>>,
+    /// dma-bufs whose last file reference was put, and whose release is to come.
+    pub last_puts: FxHashMap<BufKey, Stamp>,
+    /// Live framebuffers by address.
+    pub framebuffers: FxHashMap<u64, Framebuffer>,
     last_file: Option<(u64, FileKey)>,
     files_seen: u32,
     objects_seen: u32,
@@ -179,6 +184,7 @@ impl State {
             in_scope,
             link: None,
             imported: None,
+            is_import: p.import_attach != 0,
             exported: None,
             handles: SmallVec::new(),
             last_close: Stamp::default(),
@@ -264,6 +270,8 @@ impl State {
     /// A dma-buf is gone.
     pub fn end_buf(&mut self, key: BufKey, at: Stamp) {
         let Some(b) = self.bufs.remove(key) else { return };
+        self.vmaps.remove(&key);
+        self.last_puts.remove(&key);
         if self.buf_at.get(&b.addr) == Some(&key) {
             self.buf_at.remove(&b.addr);
             self.graveyard.bury(&b, at);

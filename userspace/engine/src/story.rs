@@ -51,10 +51,8 @@ impl Engine {
                     .push(Holder { kind: HolderKind::Handle(self.handle_entity(*h)), taken: handle.created });
             }
         }
-        for (id, planes) in self.state.framebuffers.values() {
-            if planes.contains(&key) {
-                holders.push(Holder { kind: HolderKind::Framebuffer { id: *id }, taken: Stamp::default() });
-            }
+        for fb in self.state.framebuffers.values().filter(|fb| fb.planes.contains(&key)) {
+            holders.push(Holder { kind: HolderKind::Framebuffer { id: fb.id }, taken: fb.at });
         }
         if o.maps > 0 {
             holders.push(Holder { kind: HolderKind::Mapping { tgid: 0 }, taken: Stamp::default() });
@@ -90,10 +88,8 @@ impl Engine {
                 holders.push(Holder { kind: HolderKind::Fd { tgid: g.at.tgid, fd: g.fd }, taken: g.at });
             }
         }
-        for (buf, at) in self.state.attachments.values() {
-            if *buf == key {
-                holders.push(Holder { kind: HolderKind::Attachment, taken: *at });
-            }
+        for a in self.state.attachments.values().filter(|a| a.buf == key) {
+            holders.push(Holder { kind: HolderKind::Attachment, taken: a.at });
         }
         holders.sort_by_key(|h| h.taken.seq);
         holders

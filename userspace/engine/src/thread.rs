@@ -16,6 +16,8 @@ pub(crate) struct Frame {
     pub probe: ProbeId,
     /// The nested event that the frame waits for has come (a put, an export, a removal).
     pub hit: bool,
+    /// A handle was created inside it.
+    pub made: bool,
     /// A rule was broken at entry; judged at return, when the call's success is known.
     pub broken: bool,
     /// Handle number of the call.
@@ -32,6 +34,7 @@ impl Frame {
         Self {
             probe,
             hit: false,
+            made: false,
             broken: false,
             id: 0,
             at,
@@ -50,6 +53,10 @@ pub(crate) struct Thread {
     pub unsynced: bool,
     /// An outermost call was seen to begin, and nothing was lost since: every call on it has a beginning and an end.
     pub whole: bool,
+    /// MODE_DESTROY_DUMB was called for this file and handle.
+    pub destroying: Option<(u64, u32)>,
+    /// The fd that was installed last, with its system call and the stamp.
+    pub installed: Option<(i32, u64, Stamp)>,
     pub frames: SmallVec<[Frame; 4]>,
 }
 
@@ -88,7 +95,14 @@ impl Threads {
             self.forget_idle();
         }
         let ix = *self.by_tid.entry(tid).or_insert_with(|| {
-            self.list.push(Thread { epoch, unsynced: false, whole: false, frames: SmallVec::new() });
+            self.list.push(Thread {
+                epoch,
+                unsynced: false,
+                whole: false,
+                destroying: None,
+                installed: None,
+                frames: SmallVec::new(),
+            });
             self.tids.push(tid);
             (self.list.len() - 1) as u32
         });

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use gemscope_engine::RuleId;
+use gemscope_engine::{Class, RuleId};
 
 const RULE_TESTS: &str = include_str!("rules.rs");
 
@@ -32,6 +32,10 @@ fn every_rule_is_documented() {
 #[test]
 fn every_rule_has_a_history_that_breaks_it_and_one_that_keeps_it() {
     for id in RuleId::ALL {
+        if id.class() == Class::NearMiss {
+            assert!(RULE_TESTS.contains(&format!("clean ({})", id.name())), "no test of {}", id.name());
+            continue;
+        }
         let test = format!("fn {}(", id.name().replace('-', "_"));
         let body = RULE_TESTS.split_once(&test).unwrap_or_else(|| panic!("no test `{test}`")).1;
         let body = body.split_once("\n}\n").map_or(body, |(b, _)| b);

@@ -141,7 +141,7 @@ impl Directory {
             Entity::DmaBuf { id, .. } => {
                 self.kept_bufs.insert(id);
             }
-            Entity::Object { .. } => {}
+            Entity::Object { .. } | Entity::Framebuffer { .. } => {}
         }
     }
 }

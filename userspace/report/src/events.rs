@@ -49,6 +49,7 @@ fn short(entity: Entity) -> String {
         Entity::Object { id, .. } => format!("o{id}"),
         Entity::Handle { file, handle, .. } => format!("f{file}/h{handle}"),
         Entity::DmaBuf { id, .. } => format!("d{id}"),
+        Entity::Framebuffer { id } => format!("fb{id}"),
     }
 }
 

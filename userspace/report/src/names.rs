@@ -85,6 +85,7 @@ impl Names<'_> {
                     if object == 0 { "object not known".to_owned() } else { format!("object #{object}") };
                 format!("handle {handle}{again} of {}: {object}{}", self.file(file), size_after(size))
             }
+            Entity::Framebuffer { id } => format!("framebuffer {id}"),
             Entity::DmaBuf { ino, id, size } => {
                 let name = if ino == 0 { format!("dma-buf #{id}") } else { format!("dma-buf inode {ino}") };
                 let exporter = self.directory.exporter(id).map(|e| escape::name(kernel_str(e)));

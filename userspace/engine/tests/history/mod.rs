@@ -17,6 +17,7 @@ struct Object {
     count: u32,
     link: Option<u32>,
     foreign: Option<u32>,
+    name: u32,
 }
 
 /// Turns statements into records.
@@ -29,6 +30,8 @@ pub struct Script {
     handles: BTreeMap<(u32, u32), u32>,
     cache: BTreeMap<(u32, u32), u32>,
     exporter: BTreeMap<u32, u32>,
+    /// dma-buf of an attachment.
+    attached: BTreeMap<u32, u32>,
     /// File references of a dma-buf.
     refs: BTreeMap<u32, i32>,
 }
@@ -78,6 +81,7 @@ impl Script {
             import_attach: state.foreign.map_or(0, |d| addr(4, d)),
             size: 4096,
             handle_count: state.count,
+            name: state.name,
             handle: h,
             ..Gem::default()
         }
@@ -149,7 +153,7 @@ impl Script {
         self.emit(who, ProbeId::CacheRemove, Phase::Return, 0, &self.prime(f, h, 0, -1));
         self.emit(who, ProbeId::HandlePut, Phase::Entry, 0, &self.gem(0, o, 0));
         let state = self.objects.get_mut(&o).unwrap();
-        state.count -= 1;
+        state.count = state.count.saturating_sub(1);
         if state.count == 0 && !skip.contains(&"!link") {
             if let Some(d) = state.link.take() {
                 self.put(who, d);
@@ -166,6 +170,54 @@ impl Script {
             0,
             &Gem { obj: addr(2, o), file: addr(1, f), handle: h, ..Gem::default() },
         );
+    }
+
+    fn framebuffer(&self, b: u32, o: u32) -> Framebuffer {
+        Framebuffer { fb: addr(6, b), id: b, obj: [addr(2, o), 0, 0, 0], ..Framebuffer::default() }
+    }
+
+    /// attach dD aA · detach dD aA · map aA DIR sS · unmap aA DIR sS · pin aA · unpin aA; words: `dynamic`, `cached`,
+    /// and `locked` or `unlocked` where that is not as it should be.
+    fn attachment(&mut self, who: (u32, u32), op: &str, a: &[&str]) {
+        let word = |w: &str| a.contains(&w);
+        let n = number(a[usize::from(matches!(op, "attach" | "detach"))], 'a');
+        if op == "attach" {
+            self.attached.insert(n, number(a[0], 'd'));
+        }
+        let on = self.attached.get(&n).copied().unwrap_or(0);
+        let d = if op == "detach" { number(a[0], 'd') } else { on };
+        let held = match op {
+            "attach" | "detach" => word("locked"),
+            _ => !word("unlocked"),
+        };
+        let table = |i: usize| addr(5, a.get(i).map_or(0, |s| number(s, 's')));
+        let direction = a.get(1).and_then(|d| d.parse().ok()).unwrap_or(0);
+        let p = Attachment {
+            dma_buf: addr(3, d),
+            ino: u64::from(d),
+            attach: addr(4, n),
+            attached_to: addr(3, on),
+            importer_ops: if word("dynamic") { 1 } else { 0 },
+            reservation: if held { 1 } else { 2 },
+            ops_bits: 0,
+            ..Attachment::default()
+        };
+        let mapping = Attachment { direction, sgt: if op == "unmap" { table(2) } else { 0 }, ..p };
+        match op {
+            "attach" => {
+                let asked = Attachment { attach: 0, ..p };
+                self.emit(who, ProbeId::Attach, Phase::Entry, 0, &asked);
+                self.emit(who, ProbeId::Attach, Phase::Return, p.attach as i64, &p);
+            }
+            "detach" => self.emit(who, ProbeId::Detach, Phase::Point, 0, &p),
+            "map" => {
+                self.emit(who, ProbeId::Map, Phase::Entry, 0, &mapping);
+                self.emit(who, ProbeId::Map, Phase::Return, table(2) as i64, &mapping);
+            }
+            "unmap" => self.emit(who, ProbeId::Unmap, Phase::Point, 0, &mapping),
+            "pin" => self.emit(who, ProbeId::Pin, Phase::Return, 0, &p),
+            _ => self.emit(who, ProbeId::Unpin, Phase::Point, 0, &p),
+        }
     }
 
     fn statement(&mut self, who: (u32, u32), op: &str, a: &[&str]) {
@@ -302,7 +354,156 @@ impl Script {
             "raw-die" => self.emit(who, ProbeId::ObjectRelease, Phase::Point, 0, &self.gem(0, object(0), 0)),
             "raw-attach" => {
                 let p = Attachment { dma_buf: addr(3, buf(0)), attach: addr(4, 1), ..Attachment::default() };
-                self.emit(who, ProbeId::Attach, Phase::Return, addr(4, 1) as i64, &p);
+                self.emit(who, ProbeId::Attach, Phase::Entry, 0, &p);
+            }
+            "attach" | "detach" | "map" | "unmap" | "pin" | "unpin" => self.attachment(who, op, a),
+            "vmap" | "vunmap" | "moved" => {
+                let held = !a.contains(&"unlocked");
+                let reservation = if held { 1 } else { 2 };
+                let p = BufAccess { dma_buf: addr(3, buf(0)), ino: 0, vmapping_counter: 0, reservation };
+                let (probe, phase) = match op {
+                    "vmap" => (ProbeId::Vmap, Phase::Return),
+                    "vunmap" => (ProbeId::Vunmap, Phase::Point),
+                    _ => (ProbeId::MoveNotify, Phase::Point),
+                };
+                self.emit(who, probe, phase, 0, &p);
+            }
+            "last-put" => {
+                let p = Buf { file_count: 1, ..self.buf(buf(0), -1) };
+                self.emit(who, ProbeId::BufPut, Phase::Point, 0, &p);
+            }
+            "raw-release-vmapped" => {
+                let p = Buf { vmapping_counter: 1, ..self.buf(buf(0), -1) };
+                self.emit(who, ProbeId::BufFileRelease, Phase::Point, 0, &p);
+            }
+            "bad-export" => {
+                let p = BufExport {
+                    private: 1,
+                    ops: 1,
+                    ops_bits: number(a[0], 'b') as u16,
+                    ..BufExport::default()
+                };
+                self.emit(who, ProbeId::BufExport, Phase::Entry, 0, &p);
+                self.emit(who, ProbeId::BufExport, Phase::Return, -22, &p);
+            }
+            "set-name" => {
+                let p = BufIoctl { dma_buf: addr(3, buf(0)), cmd: 0x4008_6201, ..BufIoctl::default() };
+                self.emit(who, ProbeId::BufIoctl, Phase::Entry, 0, &p);
+                self.emit(
+                    who,
+                    ProbeId::BufIoctl,
+                    Phase::Return,
+                    if a.contains(&"busy") { -16 } else { 0 },
+                    &p,
+                );
+            }
+            "install" | "look-up" => {
+                let p = Buf { syscall: number(a[1], 's').into(), ..self.buf(buf(0), 7) };
+                let (probe, ret) = match op {
+                    "install" => (ProbeId::BufFd, 7),
+                    _ => (ProbeId::BufGet, p.dma_buf as i64),
+                };
+                self.emit(who, probe, Phase::Return, ret, &p);
+            }
+            "destroy-dumb" | "pread" => {
+                let (f, h) = (file(0), handle(1));
+                let p = Gem { file: addr(1, f), handle: h, ..Gem::default() };
+                if op == "pread" {
+                    let ret = if a.contains(&"refused") { -22 } else { 0 };
+                    return self.emit(who, ProbeId::DriverAccess, Phase::Return, ret, &p);
+                }
+                self.emit(who, ProbeId::DestroyDumb, Phase::Point, 0, &p);
+                self.statement(who, "close", a);
+            }
+            "name-object" => self.objects.get_mut(&object(0)).unwrap().name = 1,
+            "miscount" => {
+                let o = self.objects.get_mut(&object(0)).unwrap();
+                o.count = o.count.wrapping_add_signed(a[1].parse().unwrap());
+            }
+            "add-fb" => {
+                let p = self.framebuffer(number(a[0], 'b'), object(1));
+                self.emit(who, ProbeId::FbInit, Phase::Entry, 0, &p);
+                self.emit(who, ProbeId::FbInit, Phase::Return, 0, &p);
+            }
+            "remove-fb" => {
+                let p = self.framebuffer(number(a[0], 'b'), object(1));
+                self.emit(who, ProbeId::FbCleanup, Phase::Entry, 0, &p);
+                self.emit(who, ProbeId::FbCleanup, Phase::Return, 0, &p);
+            }
+            "close-fb" => {
+                let p = Framebuffer { id: number(a[0], 'b'), ..Framebuffer::default() };
+                self.emit(who, ProbeId::FbClose, Phase::Return, 0, &p);
+            }
+            // Halves of calls, so that threads can cross each other.
+            "create-begins" => {
+                let (f, o) = (file(0), object(1));
+                self.objects.entry(o).or_default();
+                self.emit(who, ProbeId::ObjectInit, Phase::Point, 0, &self.gem(0, o, 0));
+                self.emit(who, ProbeId::HandleCreate, Phase::Entry, 0, &self.gem(f, o, 0));
+                self.objects.get_mut(&o).unwrap().count += 1;
+            }
+            "found" => {
+                self.handles.insert((file(0), handle(1)), object(2));
+            }
+            "allowed" => {
+                let p = Gem { file: addr(1, file(0)), ..Gem::default() };
+                self.emit(who, ProbeId::VmaAllow, Phase::Point, 0, &p);
+            }
+            "create-ends" => {
+                let (f, h, o) = (file(0), handle(1), object(2));
+                if !a.contains(&"gone") {
+                    self.handles.insert((f, h), o);
+                }
+                self.emit(who, ProbeId::HandleCreate, Phase::Return, 0, &self.gem(f, o, h));
+            }
+            "release-begins" | "release-ends" => {
+                let (f, h, o) = (file(0), handle(1), object(2));
+                let phase = if op == "release-begins" { Phase::Entry } else { Phase::Return };
+                self.emit(who, ProbeId::HandleRelease, phase, 0, &self.gem(f, o, h));
+            }
+            "change-begins" | "change-ends" => {
+                let p = ChangeHandle {
+                    file: addr(1, file(0)),
+                    handle: handle(1),
+                    new_handle: handle(2),
+                    reserved: 0,
+                };
+                let phase = if op == "change-begins" { Phase::Entry } else { Phase::Return };
+                self.emit(who, ProbeId::ChangeHandle, phase, 0, &p);
+                if phase == Phase::Return
+                    && let Some(o) = self.handles.remove(&(file(0), handle(1)))
+                {
+                    self.handles.insert((file(0), handle(2)), o);
+                }
+            }
+            "export-begins" => {
+                self.emit(who, ProbeId::ExportIoctl, Phase::Entry, 0, &self.prime(file(0), handle(1), 0, -1));
+                self.emit(
+                    who,
+                    ProbeId::ExportToDmabuf,
+                    Phase::Entry,
+                    0,
+                    &self.prime(file(0), handle(1), 0, -1),
+                );
+            }
+            "export-fails" => {
+                let p = self.prime(file(0), handle(1), 0, -1);
+                self.emit(who, ProbeId::ExportToDmabuf, Phase::Return, -2, &p);
+                self.emit(who, ProbeId::ExportIoctl, Phase::Return, -2, &p);
+            }
+            "import-begins" => {
+                let (f, d) = (file(0), buf(1));
+                self.emit(who, ProbeId::Import, Phase::Entry, 0, &self.prime(f, 0, 0, 100));
+                self.emit(who, ProbeId::BufGet, Phase::Return, addr(3, d) as i64, &self.buf(d, 100));
+            }
+            "import-fails" => {
+                self.emit(who, ProbeId::Import, Phase::Return, -2, &self.prime(file(0), 0, 0, 100));
+            }
+            "raw-remove" => {
+                let (f, h, d) = (file(0), handle(1), buf(2));
+                self.emit(who, ProbeId::CacheRemove, Phase::Entry, 0, &self.prime(f, h, 0, -1));
+                self.put(who, d);
+                self.emit(who, ProbeId::CacheRemove, Phase::Return, 0, &self.prime(f, h, 0, -1));
             }
             "raw-cache-add" => {
                 let (f, h, d) = (file(0), handle(1), buf(2));

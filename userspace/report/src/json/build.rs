@@ -90,6 +90,7 @@ fn entity(names: &Names<'_>, e: engine::Entity) -> lines::Entity {
         object: None,
         dma_buf: None,
         inode: None,
+        framebuffer: None,
         bytes: e.size(),
     };
     match e {
@@ -110,6 +111,10 @@ fn entity(names: &Names<'_>, e: engine::Entity) -> lines::Entity {
         engine::Entity::DmaBuf { ino, id, size: _ } => {
             out.kind = "dma-buf".to_owned();
             (out.dma_buf, out.inode) = (Some(id), (ino != 0).then_some(ino));
+        }
+        engine::Entity::Framebuffer { id } => {
+            out.kind = "framebuffer".to_owned();
+            out.framebuffer = Some(id);
         }
     }
     out

@@ -102,7 +102,7 @@ pub struct Finding {
     pub number: u32,
     /// the rule's stable name
     pub rule: String,
-    /// `leak`, `violation`, `misuse`
+    /// `leak`, `violation`, `misuse`, `near-miss`
     pub class: String,
     /// what was found, in one line
     pub title: String,
@@ -164,6 +164,9 @@ pub struct Entity {
     /// inode number of the dma-buf
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inode: Option<u64>,
+    /// id of the framebuffer
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub framebuffer: Option<u32>,
     /// bytes; 0 when not known
     pub bytes: u64,
 }

@@ -1,0 +1,324 @@
+//! Attachments of devices to dma-bufs, what is mapped and pinned through them, and the lock that must be held.
+
+use gemscope_common::{
+    Attachment as Fields, BufAccess, Features, Phase, ProbeId, Profile, Record, err_ptr, ops,
+};
+use smallvec::SmallVec;
+
+use crate::case::Case;
+use crate::engine::Engine;
+use crate::entity::{Attachment, BufKey, Mapped};
+use crate::finding::{Stamp, What};
+use crate::rules::RuleId;
+use crate::thread::Frame;
+
+/// `enum dma_data_direction`: both ways.
+const BIDIRECTIONAL: u32 = 0;
+/// A reservation lock held by the caller, or not: values of [`Fields::reservation`].
+const HELD: u32 = 1;
+const NOT_HELD: u32 = 2;
+
+impl Engine {
+    pub(crate) fn on_attachment(
+        &mut self,
+        probe: ProbeId,
+        phase: Phase,
+        record: &Record,
+        at: Stamp,
+        thread: usize,
+    ) {
+        let p: &Fields = record.payload();
+        match (probe, phase) {
+            (ProbeId::Attach, Phase::Entry) => {
+                self.check_use(p.dma_buf, What::Attached, at, thread);
+                let buf = self.state.buf(p.dma_buf, p.ino);
+                self.check_lock(probe, p, buf, at);
+            }
+            (ProbeId::Attach, _) => self.attached(record, at, thread),
+            (ProbeId::Detach, _) => self.detached(p, at, thread),
+            (ProbeId::Map, Phase::Entry) => {
+                self.check_use(p.dma_buf, What::Mapped, at, thread);
+                let mut frame = Frame::new(probe, at);
+                let buf = self.state.buf(p.dma_buf, p.ino);
+                self.check_lock(probe, p, buf, at);
+                frame.buf = Some(buf);
+                self.push(thread, frame);
+            }
+            (ProbeId::Map, _) => {
+                self.pop(thread, probe, at);
+                self.mapped_by(record, at);
+            }
+            (ProbeId::Unmap, _) => self.unmapped(p, at),
+            (ProbeId::Pin, _) => self.pinned(record, at),
+            (ProbeId::Unpin, _) => self.unpinned(p, at),
+            _ => {}
+        }
+    }
+
+    /// vmap, vunmap, notice of a move.
+    pub(crate) fn on_access(&mut self, probe: ProbeId, record: &Record, at: Stamp) {
+        let p: &BufAccess = record.payload();
+        if p.dma_buf == 0 {
+            return;
+        }
+        let buf = self.state.buf(p.dma_buf, p.ino);
+        let what = match probe {
+            ProbeId::Vmap => What::Vmapped,
+            ProbeId::Vunmap => What::Vunmapped,
+            _ => What::MoveNoticed,
+        };
+        let needed = match probe {
+            ProbeId::MoveNotify => self.config.profile >= Profile::V5_7,
+            _ => self.config.profile >= Profile::V6_2,
+        };
+        if needed && p.reservation == NOT_HELD {
+            self.report_lock(RuleId::ReservationNotHeld, buf, what, at, Stamp::default());
+        }
+        let ret = record.header.ret as u64;
+        match probe {
+            // An int, or up to 5.10 the address.
+            ProbeId::Vmap if err_ptr(ret).is_none() && record.ret_i32() >= 0 || ret >> 63 == 1 => {
+                if err_ptr(ret).is_none() {
+                    self.state.vmaps.entry(buf).or_default().push(at);
+                }
+            }
+            ProbeId::Vunmap => {
+                if let Some(vmaps) = self.state.vmaps.get_mut(&buf) {
+                    vmaps.pop();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// R42: a device is attached.
+    fn attached(&mut self, record: &Record, at: Stamp, thread: usize) {
+        let p: &Fields = record.payload();
+        let ret = record.header.ret as u64;
+        if err_ptr(ret).is_some() || ret == 0 {
+            return;
+        }
+        let buf = self.state.buf(p.dma_buf, p.ino);
+        let sure = self.sure(thread);
+        let (maps, pins) = (SmallVec::new(), SmallVec::new());
+        let old =
+            self.state.attachments.insert(ret, Attachment { buf, at, sure, maps, pins, orphaned: None });
+        // An older one at its address has ended unseen.
+        if let Some(b) = old.and_then(|old| self.state.bufs.get_mut(old.buf)) {
+            b.attachments = b.attachments.saturating_sub(1);
+        }
+        self.state.bufs[buf].attachments += 1;
+    }
+
+    /// R48: a device is detached; nothing may be mapped or pinned through it any more.
+    fn detached(&mut self, p: &Fields, at: Stamp, thread: usize) {
+        self.check_use(p.dma_buf, What::Detached, at, thread);
+        let buf = self.state.buf(p.dma_buf, p.ino);
+        self.check_lock(ProbeId::Detach, p, buf, at);
+        let taken = self.state.attachments.get(&p.attach).map(|a| a.at).unwrap_or_default();
+        if p.attached_to != 0 && p.attached_to != p.dma_buf {
+            let entity = self.buf_entity(buf);
+            let evidence = (self.buf_holders(buf), self.buf_life(buf));
+            let case = Case::new(RuleId::ForeignDetach, entity, What::Detached, at)
+                .against(What::Attached, taken)
+                .evidence(evidence)
+                .proven();
+            self.file(case);
+            // From 6.2 on the kernel refuses: it stays where it is.
+            if self.config.profile >= Profile::V6_2 {
+                return;
+            }
+        }
+        let Some(a) = self.state.attachments.remove(&p.attach) else { return };
+        if let Some(b) = self.state.bufs.get_mut(a.buf) {
+            b.attachments = b.attachments.saturating_sub(1);
+        }
+        let tainted = self.state.stale(a.sure);
+        // The core undoes what it keeps itself (R43).
+        if let Some(map) = a.maps.first().filter(|_| p.cached_sgt == 0) {
+            let earlier = (What::Mapped, map.at);
+            self.report_call(RuleId::MappingLeak, buf, (What::Detached, at), earlier, tainted);
+        }
+        if let Some(pin) = a.pins.first() {
+            self.report_call(RuleId::PinImbalance, buf, (What::Detached, at), (What::Pinned, *pin), tainted);
+        }
+    }
+
+    fn mapped_by(&mut self, record: &Record, at: Stamp) {
+        const EBUSY: i32 = -16;
+        let p: &Fields = record.payload();
+        let ret = record.header.ret as u64;
+        let kept = p.cached_sgt != 0;
+        if err_ptr(ret) == Some(EBUSY) && kept {
+            let conflict = p.cached_direction != p.direction && p.cached_direction != BIDIRECTIONAL;
+            if conflict {
+                let buf = self.state.buf(p.dma_buf, p.ino);
+                let made = self.state.attachments.get(&p.attach).map(|a| a.at).unwrap_or_default();
+                let rule = RuleId::MappingDirectionConflict;
+                self.report_call(rule, buf, (What::Mapped, at), (What::Attached, made), false);
+            }
+            return;
+        }
+        if err_ptr(ret).is_some() || ret == 0 {
+            return;
+        }
+        // The core keeps this one on the attachment until the detach, or gave out what it keeps (R43).
+        let will_keep =
+            self.config.features.has(Features::CACHED_SGT) && p.ops_bits as u16 & ops::CACHES != 0;
+        if kept || will_keep {
+            return;
+        }
+        if let Some(a) = self.state.attachments.get_mut(&p.attach) {
+            a.maps.push(Mapped { sgt: ret, direction: p.direction, at });
+        }
+    }
+
+    /// R47: an unmap undoes one map of the same table, in its direction.
+    fn unmapped(&mut self, p: &Fields, at: Stamp) {
+        let buf = self.state.buf(p.dma_buf, p.ino);
+        self.check_lock(ProbeId::Unmap, p, buf, at);
+        if p.cached_sgt != 0 && p.cached_sgt == p.sgt {
+            return;
+        }
+        let epoch = self.state.epoch;
+        let Some(a) = self.state.attachments.get_mut(&p.attach) else { return };
+        let (taken, tainted) = (a.at, a.sure != epoch);
+        let Some(ix) = a.maps.iter().rposition(|m| m.sgt == p.sgt) else {
+            let earlier = (What::Attached, taken);
+            self.report_call(RuleId::UnbalancedMapping, buf, (What::Unmapped, at), earlier, tainted);
+            return;
+        };
+        // Of several maps of one table the one in this direction is meant.
+        let same = a.maps.iter().rposition(|m| m.sgt == p.sgt && m.direction == p.direction);
+        let map = a.maps.remove(same.unwrap_or(ix));
+        if map.direction != p.direction {
+            let rule = RuleId::MappingDirectionConflict;
+            self.report_call(rule, buf, (What::Unmapped, at), (What::Mapped, map.at), tainted);
+        }
+    }
+
+    fn pinned(&mut self, record: &Record, at: Stamp) {
+        let p: &Fields = record.payload();
+        let buf = self.state.buf(p.dma_buf, p.ino);
+        self.check_lock(ProbeId::Pin, p, buf, at);
+        if record.ret_i32() == 0
+            && let Some(a) = self.state.attachments.get_mut(&p.attach)
+        {
+            a.pins.push(at);
+        }
+    }
+
+    fn unpinned(&mut self, p: &Fields, at: Stamp) {
+        let buf = self.state.buf(p.dma_buf, p.ino);
+        self.check_lock(ProbeId::Unpin, p, buf, at);
+        let epoch = self.state.epoch;
+        let Some(a) = self.state.attachments.get_mut(&p.attach) else { return };
+        if a.pins.pop().is_none() {
+            let (taken, tainted) = (a.at, a.sure != epoch);
+            let earlier = (What::Attached, taken);
+            self.report_call(RuleId::PinImbalance, buf, (What::Unpinned, at), earlier, tainted);
+        }
+    }
+
+    /// R46: who must hold the reservation lock, and who must not.
+    fn check_lock(&mut self, probe: ProbeId, p: &Fields, buf: BufKey, at: Stamp) {
+        let profile = self.config.profile;
+        let dynamic = p.importer_ops != 0;
+        let (what, needed, forbidden) = match probe {
+            ProbeId::Attach => (What::Attached, false, profile >= Profile::V5_5),
+            ProbeId::Detach => (What::Detached, false, profile >= Profile::V5_5),
+            ProbeId::Map => (What::Mapped, self.map_needs_lock(dynamic), false),
+            ProbeId::Unmap => (What::Unmapped, self.map_needs_lock(dynamic), false),
+            ProbeId::Pin => (What::Pinned, profile >= Profile::V5_7, false),
+            _ => (What::Unpinned, profile >= Profile::V5_7, false),
+        };
+        let taken = self.state.attachments.get(&p.attach).map(|a| a.at).unwrap_or_default();
+        if needed && p.reservation == NOT_HELD {
+            self.report_lock(RuleId::ReservationNotHeld, buf, what, at, taken);
+        }
+        if forbidden && p.reservation == HELD {
+            self.report_lock(RuleId::ReservationHeld, buf, what, at, taken);
+        }
+    }
+
+    fn map_needs_lock(&self, dynamic: bool) -> bool {
+        let profile = self.config.profile;
+        profile >= Profile::V6_2 || profile >= Profile::V5_5 && dynamic
+    }
+
+    /// The lock's owner was read: nothing that was lost can make it wrong.
+    fn report_lock(&mut self, rule: RuleId, buf: BufKey, what: What, at: Stamp, taken: Stamp) {
+        let evidence = (self.buf_holders(buf), self.buf_life(buf));
+        let case = Case::new(rule, self.buf_entity(buf), what, at)
+            .against(What::Attached, taken)
+            .evidence(evidence)
+            .proven();
+        self.file_once(case);
+    }
+
+    fn report_call(
+        &mut self,
+        rule: RuleId,
+        buf: BufKey,
+        what: (What, Stamp),
+        earlier: (What, Stamp),
+        tainted: bool,
+    ) {
+        let evidence = (self.buf_holders(buf), self.buf_life(buf));
+        let case = Case::new(rule, self.buf_entity(buf), what.0, what.1)
+            .against(earlier.0, earlier.1)
+            .evidence(evidence)
+            .tainted(tainted);
+        self.file_once(case);
+    }
+
+    /// R11, L5: the buffer's last file reference is gone, and a device is still attached.
+    pub(crate) fn check_attachments_left(&mut self, buf: BufKey, what: What, at: Stamp) {
+        let left = self.state.attachments.values().filter(|a| a.buf == buf).min_by_key(|a| a.at.seq);
+        let Some((taken, sure)) = left.map(|a| (a.at, a.sure)) else { return };
+        let tainted = self.state.stale(sure) || self.state.stale(self.state.bufs[buf].sure);
+        let evidence = (self.buf_holders(buf), self.buf_life(buf));
+        let case = Case::new(RuleId::AttachmentLeak, self.buf_entity(buf), what, at)
+            .against(What::Attached, taken)
+            .evidence(evidence)
+            .tainted(tainted);
+        self.file(case);
+    }
+
+    /// R49, L7: the kernel's own count of CPU mappings was read at the release.
+    pub(crate) fn check_vmaps_left(&mut self, buf: BufKey, count: u32, at: Stamp) {
+        if count == 0 {
+            return;
+        }
+        let taken = self.state.vmaps.get(&buf).and_then(|v| v.first()).copied().unwrap_or_default();
+        let evidence = (self.buf_holders(buf), self.buf_life(buf));
+        let case = Case::new(RuleId::VmapLeak, self.buf_entity(buf), What::FileReleased, at)
+            .against(What::Vmapped, taken)
+            .evidence(evidence)
+            .proven();
+        self.file(case);
+    }
+
+    /// R40: what an exporter gave to `dma_buf_export`.
+    pub(crate) fn check_export_arguments(&mut self, p: &gemscope_common::BufExport, at: Stamp) {
+        let bits = p.ops_bits;
+        if bits & ops::KNOWN == 0 {
+            return;
+        }
+        let has = |bit: u16| bits & bit != 0;
+        let complete = p.private != 0 && p.ops != 0 && has(ops::MAP) && has(ops::UNMAP) && has(ops::RELEASE);
+        let profile = self.config.profile;
+        let pins = profile < Profile::V5_7 || has(ops::PIN) == has(ops::UNPIN);
+        let caches = !(Profile::V5_7..Profile::V6_16).contains(&profile)
+            || !(has(ops::CACHES) && (has(ops::PIN) || has(ops::UNPIN)));
+        if complete && pins && caches {
+            return;
+        }
+        let entity = match self.state.find_object(p.private) {
+            Some(object) => self.object_entity(object),
+            None => crate::finding::Entity::DmaBuf { ino: 0, id: 0, size: p.size },
+        };
+        let case = Case::new(RuleId::BadExportArguments, entity, What::ExportAsked, at).proven();
+        self.file_once(case);
+    }
+}
