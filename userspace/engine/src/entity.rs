@@ -93,6 +93,8 @@ pub(crate) struct Object {
     /// Made by a process of the scope.
     pub in_scope: bool,
     pub link: Option<BufKey>,
+    /// The loss epoch in which the link was last known for sure: from birth on, or read under its lock.
+    pub link_sure: u32,
     /// The foreign dma-buf that it imports (R7).
     pub imported: Option<BufKey>,
     /// It was made by importing a foreign dma-buf (R26).

@@ -107,12 +107,14 @@ impl Engine {
             let handle = self.state.files.get(export.file?)?.handles.live(export.id)?;
             Some(self.state.handles.get(handle)?.object)
         };
-        let Some(object) = self.state.find_object(p.private).or_else(by_handle) else { return };
+        let exporting = self.state.find_object(p.private);
+        let Some(object) = exporting.or_else(by_handle) else { return };
         // A handle may outlive its object by a few instructions, and by more where records were lost.
         let Some(o) = self.state.objects.get(object) else { return };
         // Before v3.12 the link was no reference, and two live buffers of one object were the race itself (B5).
         let first = if self.config.profile >= Profile::V3_12 { o.link } else { o.exported };
-        let tainted = self.state.stale(o.sure) || !o.born.is_known();
+        // A handle may have become another object's unseen.
+        let tainted = self.state.stale(o.link_sure) || exporting.is_none() && self.state.stale(o.sure);
         let alive = first.filter(|b| self.state.bufs.get(*b).is_some_and(|b| b.released.is_none()));
         if let Some(first) = alive {
             let earlier = self.state.bufs[first].born;

@@ -87,10 +87,8 @@ impl Engine {
         let file = self.state.file(p.file);
         let object = self.state.object(p);
         let sure = self.sure(thread);
-        if p.dma_buf != 0 {
-            self.link_seen(object, p.dma_buf, at, thread);
-        }
         if record.header.flags & Flags::READ_FAULT == 0 {
+            self.link_seen(object, p.dma_buf, at);
             self.check_count_at_create(object, p.handle_count, at);
             self.check_name(object, p, What::NameKept, at);
         }
@@ -241,17 +239,19 @@ impl Engine {
             self.check_count_at_put(object, p.handle_count, at);
         }
         let mut frame = Frame::new(ProbeId::HandlePut, at);
-        frame.object = Some(object);
+        // The count at entry: above one, somebody else's is left.
+        (frame.object, frame.id) = (Some(object), p.handle_count);
         self.push(thread, frame);
     }
 
     fn put_ends(&mut self, at: Stamp, thread: usize) {
-        let Some(object) = self.pop(thread, ProbeId::HandlePut, at).and_then(|f| f.object) else { return };
+        let Some(frame) = self.pop(thread, ProbeId::HandlePut, at) else { return };
+        let (Some(object), count) = (frame.object, frame.id) else { return };
         let release = self.threads.at(thread).innermost(&[ProbeId::HandleRelease]).and_then(|f| f.handle);
         let Some(o) = self.state.objects.get_mut(object) else { return };
         o.in_flight = o.in_flight.saturating_sub(1);
         // Another handle, even one that is closing, may still have its own count.
-        let last = o.handles.iter().all(|h| Some(*h) == release) && o.fb_counts == 0;
+        let last = o.handles.iter().all(|h| Some(*h) == release) && o.fb_counts == 0 && count <= 1;
         if last && o.in_flight == 0 && o.link.is_some() {
             self.check_link_left(object, at);
         }

@@ -25,7 +25,8 @@ impl Engine {
                 let in_scope = self.reach.in_scope(at.tgid);
                 let sure = self.sure(thread);
                 let key = self.state.birth(p, at, in_scope);
-                self.state.objects[key].sure = sure;
+                let o = &mut self.state.objects[key];
+                (o.sure, o.link_sure) = (sure, sure);
             }
             (ProbeId::ObjectFree | ProbeId::ObjectDriverFree, _) => {
                 let Some(key) = self.state.find_object(record.payload::<Gem>().obj) else { return };

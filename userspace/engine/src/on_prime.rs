@@ -156,12 +156,16 @@ impl Engine {
         Some(buf)
     }
 
-    /// The object's link field was read under its lock.
-    pub(crate) fn link_seen(&mut self, object: ObjectKey, addr: u64, at: Stamp, _thread: usize) {
-        let linked = self.state.objects[object].link.and_then(|b| self.state.bufs.get(b)).map(|b| b.addr);
-        if linked != Some(addr) {
+    /// The object's link field was read under its lock: whatever was lost before, this is known now.
+    pub(crate) fn link_seen(&mut self, object: ObjectKey, addr: u64, at: Stamp) {
+        let linked =
+            self.state.objects[object].link.and_then(|b| self.state.bufs.get(b)).map_or(0, |b| b.addr);
+        if addr != 0 && linked != addr {
             let buf = self.state.buf(addr, 0);
             self.state.link(object, buf, at);
+        }
+        if linked == 0 || addr != 0 {
+            self.state.objects[object].link_sure = self.state.epoch;
         }
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Everything that is told about a rule (`explain`, reports, documentation) is told from here.
 
+use gemscope_common::{Features, Profile};
+
 mod leaks;
 mod misuse;
 mod near;
@@ -129,4 +131,20 @@ rules! {
     NearMissImportClose "near-miss-import-close" near::NEAR_MISS_IMPORT_CLOSE;
     NearMissDoubleExport "near-miss-double-export" near::NEAR_MISS_DOUBLE_EXPORT;
     NearMissChangeClose "near-miss-change-close" near::NEAR_MISS_CHANGE_CLOSE;
+}
+
+impl RuleId {
+    /// Is there something to break on a kernel of this profile and these features?
+    #[must_use]
+    pub fn applies(self, profile: Profile, features: Features) -> bool {
+        match self {
+            Self::StaleLink | Self::SecondDmabuf | Self::CacheAfterClose => profile >= Profile::V3_12,
+            Self::SecondHandleOnImport | Self::ReleasedWhileCached => profile >= Profile::V3_10,
+            Self::ReservationNotHeld | Self::ReservationHeld => profile >= Profile::V5_5,
+            Self::PinImbalance => profile >= Profile::V5_7,
+            Self::SetNameWhileAttached => features.has(Features::SET_NAME_BUSY),
+            Self::NearMissChangeClose => features.has(Features::CHANGE_HANDLE),
+            _ => true,
+        }
+    }
 }

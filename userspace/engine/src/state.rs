@@ -183,6 +183,7 @@ impl State {
             ref_zero: false,
             in_scope,
             link: None,
+            link_sure: if born.is_known() { self.epoch } else { 0 },
             imported: None,
             is_import: p.import_attach != 0,
             exported: None,

@@ -21,6 +21,8 @@ struct Program {
     /// dma-buf -> open fds
     fds: BTreeMap<u32, u32>,
     cached: BTreeSet<(u32, u32, u32)>,
+    /// attachment -> its dma-buf, on which the importer has a reference
+    attached: BTreeMap<u32, u32>,
 }
 
 impl Program {
@@ -41,7 +43,11 @@ impl Program {
     fn alive(&self, d: u32) -> bool {
         let linked =
             self.handles.values().any(|o| self.buf_of.get(o) == Some(&d) || self.foreign.get(o) == Some(&d));
-        self.fds.get(&d).is_some_and(|n| *n > 0) || linked || self.cached.iter().any(|(_, _, x)| *x == d)
+        let attached = self.attached.values().any(|x| *x == d);
+        self.fds.get(&d).is_some_and(|n| *n > 0)
+            || attached
+            || linked
+            || self.cached.iter().any(|(_, _, x)| *x == d)
     }
 
     fn forget_dead(&mut self) {
@@ -55,7 +61,7 @@ impl Program {
         let who = format!("t{t}@10");
         let f = 1 + u32::from(pick) % 2;
         let nth = |n: usize| usize::from(pick) % n.max(1);
-        match byte % 6 {
+        match byte % 8 {
             0 => {
                 let (h, o) = (self.free_handle(f), self.free_object());
                 self.handles.insert((f, h), o);
@@ -100,6 +106,25 @@ impl Program {
                 let Some((&(f, h), _)) = self.handles.iter().nth(nth(self.handles.len())) else { return };
                 self.close(&who, f, h);
             }
+            6 => {
+                let open: Vec<u32> = self.fds.iter().filter(|(_, n)| **n > 0).map(|(d, _)| *d).collect();
+                let Some(&d) = open.get(nth(open.len())) else { return };
+                let a = (1..).find(|a| !self.attached.contains_key(a)).unwrap_or(1);
+                self.attached.insert(a, d);
+                let maps = if pick.is_multiple_of(2) {
+                    format!("; {who} pin a{a}; {who} map a{a} 1 s{a}")
+                } else {
+                    String::new()
+                };
+                self.text.push(format!("{who} extra-ref d{d}; {who} attach d{d} a{a}{maps}"));
+                if pick.is_multiple_of(2) {
+                    self.text.push(format!("{who} unmap a{a} 1 s{a}; {who} unpin a{a}"));
+                }
+            }
+            7 => {
+                let Some((&a, &d)) = self.attached.iter().nth(nth(self.attached.len())) else { return };
+                self.detach(&who, a, d);
+            }
             _ => {
                 let open: Vec<u32> = self.fds.iter().filter(|(_, n)| **n > 0).map(|(d, _)| *d).collect();
                 let Some(&d) = open.get(nth(open.len())) else { return };
@@ -123,7 +148,16 @@ impl Program {
         self.forget_dead();
     }
 
+    fn detach(&mut self, who: &str, a: u32, d: u32) {
+        self.attached.remove(&a);
+        self.text.push(format!("{who} detach d{d} a{a}; {who} close-fd d{d}"));
+        self.forget_dead();
+    }
+
     fn tidy_up(&mut self) {
+        while let Some((&a, &d)) = self.attached.iter().next() {
+            self.detach("t1@10", a, d);
+        }
         while let Some((&(f, h), _)) = self.handles.iter().next() {
             self.close("t1@10", f, h);
         }
