@@ -176,7 +176,7 @@ fn profiles_and_features() {
     let fb = Features::FB_HANDLE_REFS.with(Features::PUBLICATION_FIX);
     let locked = Features::CACHE_LOCKED_BY_CALLER;
     let expected = [
-        (Profile::V5_7, common.with(Features::CACHED_SGT)),
+        (Profile::V5_7, common.with(Features::CACHED_SGT).with(Features::SET_NAME_BUSY)),
         (Profile::V5_7, common.with(Features::CACHED_SGT).with(Features::PUBLICATION_FIX)),
         (Profile::V6_2, common.with(Features::CACHED_SGT).with(fb)),
         (Profile::V6_16, common.with(fb).with(locked).with(Features::CHANGE_HANDLE)),
@@ -374,4 +374,16 @@ fn ioctls_of_drivers_are_probed_in_whatever_module_has_them() {
     // The driver itself comes first.
     let both = format!("{test}ffffffffc2000000 t i915_gem_pread_ioctl\t[i915]\n");
     assert_eq!(sites(&both), ("ok", "i915:i915_gem_pread_ioctl gemfault:i915_gem_mmap_ioctl".to_owned()));
+}
+
+#[test]
+fn whether_a_name_may_be_set_is_not_told_by_version() {
+    let answer = |facts: &KernelFacts| {
+        facts.detected.iter().find(|d| d.feature == Features::SET_NAME_BUSY).unwrap().answer
+    };
+    let without = with_symbols("6.1", " T dma_resv_iter_first\n", " T dma_resv_iter_other\n");
+    assert_eq!(answer(&without), Answer::No, "the type says it");
+    let symbols = Symbols::from_kallsyms(&Fixture::load("5.10").kallsyms).unwrap();
+    let untyped = KernelFacts::from_parts(symbols, None, None, None, Vec::new());
+    assert_eq!(answer(&untyped), Answer::Unknown);
 }
