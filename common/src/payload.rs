@@ -216,7 +216,8 @@ payloads! {
         reservation: u32,
         /// `attach->dmabuf`, for `detach`: must be the dma-buf of the call (R48)
         attached_to: u64,
-        /// `attach->sgt` at entry: the mapping that the core keeps until detach (R43); 0 when none, or on kernels without
+        /// `attach->sgt` at entry, for `attach` at return: the mapping that the core keeps until detach (R43); 0 when
+        /// none, or on kernels without
         cached_sgt: u64,
         /// `attach->dir` at entry, the direction of the kept mapping
         cached_direction: u32,

@@ -19,7 +19,8 @@ pub struct Header {
     pub ts_ns: u64,
     /// Records dropped on the way since the start, system-wide, as known when this one was written.
     pub drops: u64,
-    /// The function's return value as the register held it; 0 unless the phase is [`Phase::Return`].
+    /// The function's return value as the register held it; 0 unless the phase is [`Phase::Return`]. For `vmap`
+    /// always 0 or an errno, also on kernels whose function returns the address.
     pub ret: i64,
     /// Thread id of the actor (`task->pid`) in the initial pid namespace.
     pub tid: u32,

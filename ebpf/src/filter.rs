@@ -3,7 +3,7 @@
 use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use aya_ebpf::helpers::generated::bpf_get_current_cgroup_id;
 use gemscope_common::{
-    Attachment, Buf, BufExport, BufIoctl, ChangeHandle, DrmFile, Framebuffer, Gem, Mapping, Prime,
+    Attachment, Buf, BufAccess, BufExport, BufIoctl, ChangeHandle, DrmFile, Framebuffer, Gem, Mapping, Prime,
 };
 
 use crate::globals::*;
@@ -76,6 +76,7 @@ impl Seen for Framebuffer {
 
 impl Seen for BufExport {}
 impl Seen for Buf {}
+impl Seen for BufAccess {}
 impl Seen for BufIoctl {}
 impl Seen for Attachment {}
 impl Seen for Mapping {}

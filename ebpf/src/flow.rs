@@ -21,6 +21,8 @@ use crate::read::Reader;
 const PF_KTHREAD: u32 = 0x0020_0000;
 /// `task->flags` of a task that has begun to exit.
 const PF_EXITING: u32 = 0x4;
+/// No memory: the error for a NULL that says no more.
+const ENOMEM: i64 = 12;
 /// How far above the threshold a waiting ring still wakes the reader: a few records, so that a reader that is far
 /// behind is not woken once per record.
 const WAKE_WINDOW: u64 = 2048;
@@ -184,6 +186,8 @@ pub enum Returns {
     Value,
     /// A `bool`: only the lowest byte is defined.
     Bool,
+    /// An address, or NULL when the call failed: told as 0 and `-ENOMEM`, as other kernels' function returns it.
+    Address,
     /// Nothing: what the register happens to hold is not told.
     Nothing,
 }
@@ -295,6 +299,8 @@ pub fn leave<P: Seen + Copy + Default + 'static>(
     let ret: u64 = match returns {
         Returns::Value => ctx.ret(),
         Returns::Bool => ctx.ret::<u64>() & 0xff,
+        Returns::Address if ctx.ret::<u64>() == 0 => -ENOMEM as u64,
+        Returns::Address => 0,
         Returns::Nothing => 0,
     };
     head.ret = ret as i64;

@@ -48,11 +48,19 @@ offsets! {
     OFF_BUF_PRIV "dma_buf.priv";
     OFF_BUF_RESV "dma_buf.resv";
     OFF_BUF_VMAP_COUNTER "dma_buf.vmapping_counter";
+    OFF_BUF_OPS_MAP "dma_buf_ops.map_dma_buf";
+    OFF_BUF_OPS_UNMAP "dma_buf_ops.unmap_dma_buf";
     OFF_BUF_OPS_RELEASE "dma_buf_ops.release";
+    OFF_BUF_OPS_PIN "dma_buf_ops.pin";
+    OFF_BUF_OPS_UNPIN "dma_buf_ops.unpin";
+    OFF_BUF_OPS_CACHES "dma_buf_ops.cache_sgt_mapping";
     OFF_ATTACH_DMABUF "dma_buf_attachment.dmabuf";
     OFF_ATTACH_DEV "dma_buf_attachment.dev";
     OFF_ATTACH_IMPORTER_OPS "dma_buf_attachment.importer_ops";
+    OFF_ATTACH_SGT "dma_buf_attachment.sgt";
+    OFF_ATTACH_DIRECTION "dma_buf_attachment.dir";
     OFF_RESV_OWNER "dma_resv.lock.base.owner";
+    OFF_MAP_ADDRESS "iosys_map.vaddr";
     OFF_FILP_PRIVATE "file.private_data";
     OFF_FILP_INODE "file.f_inode";
     OFF_FILP_COUNT "file.f_count";
@@ -71,6 +79,7 @@ offsets! {
     OFF_TASK_EXIT_CODE "task_struct.exit_code";
     OFF_TASK_REAL_PARENT "task_struct.real_parent";
     OFF_TASK_SIGNAL "task_struct.signal";
+    OFF_TASK_STACK "task_struct.stack";
     OFF_SIGNAL_LIVE "signal_struct.live";
     OFF_SIGNAL_GROUP_EXIT_CODE "signal_struct.group_exit_code";
 }

@@ -1,12 +1,17 @@
 //! Reading kernel memory by offsets that may be unknown and pointers that may be bad: never an error, at worst a
 //! zero and a flag.
 
+use core::mem::MaybeUninit;
+
 use aya_ebpf::Global;
 use aya_ebpf::helpers::generated::{
     bpf_get_current_comm, bpf_probe_read_kernel, bpf_probe_read_kernel_str, bpf_probe_read_user,
 };
 
 use crate::globals::UNKNOWN;
+
+/// An odd number with its bits well spread.
+const MIX: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Reads, and remembers whether one failed.
 pub struct Reader {
@@ -76,6 +81,27 @@ impl Reader {
     pub fn text<T: Text>(&mut self, base: u64, offset: &Global<u32>) -> T {
         let words: T::Words = self.field(base, offset);
         T::from_words(words)
+    }
+
+    /// Some words as one number that is most likely another one for other words; 0 when they cannot be read, which is
+    /// not a fault, or when `accept` says no.
+    #[inline(always)]
+    pub fn mixed<const N: usize>(address: u64, accept: impl FnOnce(&[u64; N]) -> bool) -> u64 {
+        let mut place = MaybeUninit::<[u64; N]>::uninit();
+        // SAFETY: the destination is a local of the size given; the helper checks the source itself.
+        let failed =
+            unsafe { bpf_probe_read_kernel(place.as_mut_ptr().cast(), (N * 8) as u32, address as *const _) };
+        // SAFETY: the helper wrote all of it; it clears what it could not read.
+        let words = unsafe { place.assume_init_ref() };
+        if failed != 0 || !accept(words) {
+            return 0;
+        }
+        let mut mixed = 0;
+        for word in words {
+            mixed = (mixed ^ word).wrapping_mul(MIX);
+            mixed ^= mixed >> 32;
+        }
+        mixed | 1
     }
 
     /// A value in the traced program's memory; zero when it cannot be read now.

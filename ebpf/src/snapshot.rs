@@ -1,6 +1,6 @@
 //! What is read of the kernel's structs, one function per struct.
 
-use gemscope_common::{DrmFile, Framebuffer, Gem};
+use gemscope_common::{BufAccess, DrmFile, Framebuffer, Gem, ops};
 
 use crate::globals::*;
 use crate::read::Reader;
@@ -104,6 +104,88 @@ pub fn reservation(r: &mut Reader, dma_buf: u64) -> u32 {
     let owner: u64 = r.field(resv, &OFF_RESV_OWNER);
     // The low bits are the mutex's flags.
     if owner & !7 == crate::flow::current_task() { 1 } else { 2 }
+}
+
+/// Which operations an exporter has, as [`ops`] bits; 0 when that cannot be told.
+#[inline(always)]
+pub fn ops_bits(r: &mut Reader, table: u64) -> u16 {
+    let known = OFF_BUF_OPS_MAP.load() != UNKNOWN
+        && OFF_BUF_OPS_UNMAP.load() != UNKNOWN
+        && OFF_BUF_OPS_RELEASE.load() != UNKNOWN
+        && OFF_BUF_OPS_PIN.load() != UNKNOWN
+        && OFF_BUF_OPS_UNPIN.load() != UNKNOWN;
+    if table == 0 || !known {
+        return 0;
+    }
+    let mut of = Reader::new();
+    let mut bits = ops::KNOWN;
+    if of.pointer(table, &OFF_BUF_OPS_MAP) != 0 {
+        bits |= ops::MAP;
+    }
+    if of.pointer(table, &OFF_BUF_OPS_UNMAP) != 0 {
+        bits |= ops::UNMAP;
+    }
+    if of.pointer(table, &OFF_BUF_OPS_RELEASE) != 0 {
+        bits |= ops::RELEASE;
+    }
+    if of.pointer(table, &OFF_BUF_OPS_PIN) != 0 {
+        bits |= ops::PIN;
+    }
+    if of.pointer(table, &OFF_BUF_OPS_UNPIN) != 0 {
+        bits |= ops::UNPIN;
+    }
+    // Kernels that never cache do not have it.
+    if of.field::<u8>(table, &OFF_BUF_OPS_CACHES) != 0 {
+        bits |= ops::CACHES;
+    }
+    if of.fault {
+        r.fault = true;
+        return 0;
+    }
+    bits
+}
+
+/// The operations of a dma-buf's exporter.
+#[inline(always)]
+pub fn exporter_bits(r: &mut Reader, dma_buf: u64) -> u32 {
+    let table = r.pointer(dma_buf, &OFF_BUF_OPS);
+    u32::from(ops_bits(r, table))
+}
+
+/// A dma-buf that the kernel is about to use.
+#[inline(always)]
+pub fn buf_access(r: &mut Reader, dma_buf: u64) -> BufAccess {
+    BufAccess {
+        dma_buf,
+        ino: buf_ino(r, dma_buf),
+        vmapping_counter: r.field(dma_buf, &OFF_BUF_VMAP_COUNTER),
+        reservation: reservation(r, dma_buf),
+    }
+}
+
+/// `THREAD_SIZE` of x86-64. A kernel with another one is noticed: see [`syscall`].
+const STACK_BYTES: u64 = 16384;
+/// Words of `struct pt_regs` of x86-64, which lies at the base of a task's stack.
+const REGS_WORDS: usize = 21;
+/// Place of its `cs`, and the one with CONFIG_X86_FRED, which leaves two words free at the base.
+const REGS_CS: [usize; 2] = [17, 15];
+/// Selectors of the code of programs, of 64 and of 32 bits.
+const USER_CS: [u16; 2] = [0x33, 0x23];
+
+/// A number for the system call that this thread is in; 0 when there is none, or on another architecture.
+///
+/// It is made of the registers that the program called with: they stay as they are until the call ends.
+#[inline(always)]
+pub fn syscall(r: &mut Reader) -> u64 {
+    let stack = r.pointer(crate::flow::current_task(), &OFF_TASK_STACK);
+    if stack == 0 {
+        return 0;
+    }
+    let base = stack.wrapping_add(STACK_BYTES - 8 * REGS_WORDS as u64);
+    Reader::mixed::<REGS_WORDS>(base, |regs| {
+        let is_user = |cs: u64| cs as u16 == USER_CS[0] || cs as u16 == USER_CS[1];
+        is_user(regs[REGS_CS[0]]) || is_user(regs[REGS_CS[1]])
+    })
 }
 
 /// A framebuffer and its planes' objects. `dev` is an argument where the struct does not have it yet.

@@ -76,7 +76,8 @@ fn small_btf(dir: &Path, symbols: &Symbols, out: &Path) -> Result<(), Box<dyn Er
     let mut wanted = Wanted::default();
     for field in Field::ALL {
         let module = if field.home() == Home::Drm { "drm" } else { VMLINUX };
-        wanted.members.push((module.to_owned(), field.type_name().to_owned(), field.path().to_owned()));
+        let places = [(field.type_name(), field.path())].into_iter().chain(field.others().iter().copied());
+        wanted.members.extend(places.map(|(ty, path)| (module.to_owned(), ty.to_owned(), path.to_owned())));
     }
     for &(module, ty, path) in TELLING_MEMBERS {
         wanted.members.push((module.to_owned(), ty.to_owned(), path.to_owned()));

@@ -156,7 +156,9 @@ impl Btf {
             Home::Kernel => "vmlinux",
             Home::Drm => "drm",
         };
-        self.offset(module, field.type_name(), field.path())
+        let first = self.offset(module, field.type_name(), field.path());
+        let other = |&(ty, path): &(&str, &str)| self.offset(module, ty, path).ok();
+        first.or_else(|why| field.others().iter().find_map(other).ok_or(why))
     }
 
     /// Byte offset of the member at `path` (dots between nested members) of a struct of `module`.

@@ -58,6 +58,7 @@ pub const TELLING_MEMBERS: &[(&str, &str, &str)] = &[
     ("vmlinux", "dma_buf_attachment", "sgt"),
     ("vmlinux", "dma_buf_ops", "cache_sgt_mapping"),
     ("vmlinux", "dma_resv", "lock.base"),
+    ("vmlinux", "iosys_map", "vaddr"),
 ];
 
 /// Symbols whose presence tells eras and features apart; fixtures keep them.
@@ -69,6 +70,7 @@ pub const TELLING_SYMBOLS: &[&str] = &[
     "dma_buf_vmap_unlocked",
     "dma_buf_pin",
     "dma_buf_dynamic_attach",
+    "dma_resv_iter_first",
     "drm_gem_object_handle_get",
     "drm_gem_object_handle_get_if_exists_unlocked",
     "drm_gem_change_handle_ioctl",
@@ -143,6 +145,7 @@ fn answer(feature: Features, input: Input<'_>) -> (Answer, String) {
                 ((name == "rt_mutex").into(), format!("reservation locks are built on `struct {name}`"))
             }
         },
+        Features::SET_NAME_BUSY => set_name_busy(symbols, btf),
         _ if !drm => unknown("DRM is not loaded"),
         Features::PUBLICATION_FIX => publication_fix(input),
         Features::CHANGE_HANDLE => change_handle(symbols, code),
@@ -187,6 +190,24 @@ fn answer(feature: Features, input: Input<'_>) -> (Answer, String) {
             }
         }
         _ => unknown("no way to detect it"),
+    }
+}
+
+/// The check went in 5.17, without a trace. A function of 5.16 and a type of 5.18 tell kernels that are surely newer, and 5.16
+/// itself from them no longer: there the rule is not judged.
+fn set_name_busy(symbols: &Symbols, btf: Option<&Btf>) -> (Answer, String) {
+    let types = btf.filter(|b| b.has_struct("vmlinux", "dma_buf"));
+    if symbols.has("dma_resv_iter_first") {
+        (Answer::No, "`dma_resv_iter_first` is a symbol: the kernel is 5.16 or newer".to_owned())
+    } else if types.is_some_and(|b| b.has_struct("vmlinux", "iosys_map")) {
+        (Answer::No, "there is a `struct iosys_map`: the kernel is 5.18 or newer".to_owned())
+    } else if types.is_some() && symbols.has("dma_buf_export") {
+        (
+            Answer::Yes,
+            "neither `dma_resv_iter_first` nor `struct iosys_map`: the kernel is older than 5.16".to_owned(),
+        )
+    } else {
+        (Answer::Unknown, "needs the kernel's BTF".to_owned())
     }
 }
 

@@ -8,7 +8,8 @@
 pub const UNKNOWN: u32 = u32::MAX;
 
 macro_rules! fields {
-    ($( $variant:ident $home:ident $ty:literal $path:literal $global:literal ; )+) => {
+    ($( $variant:ident $home:ident $ty:literal $path:literal $global:literal
+        $( or $other_ty:literal $other_path:literal )* ; )+) => {
         /// A field of a kernel struct that some probe reads.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Field { $( #[doc = concat!("`", $ty, ".", $path, "`")] $variant, )+ }
@@ -24,6 +25,12 @@ macro_rules! fields {
             /// Member path inside the struct, dots between nested members.
             #[must_use]
             pub const fn path(self) -> &'static str { match self { $( Self::$variant => $path, )+ } }
+
+            /// Where it is on other kernels: structs and member paths, by falling preference.
+            #[must_use]
+            pub const fn others(self) -> &'static [(&'static str, &'static str)] {
+                match self { $( Self::$variant => &[$( ($other_ty, $other_path) ),*], )+ }
+            }
 
             /// The BPF object's global (`u32`, bytes) that holds the offset.
             #[must_use]
@@ -80,11 +87,20 @@ fields! {
     BufPriv          Kernel "dma_buf" "priv"     "OFF_BUF_PRIV";
     BufResv          Kernel "dma_buf" "resv"     "OFF_BUF_RESV";
     BufVmapCounter   Kernel "dma_buf" "vmapping_counter" "OFF_BUF_VMAP_COUNTER";
-    BufOpsRelease    Kernel "dma_buf_ops" "release" "OFF_BUF_OPS_RELEASE";
+    BufOpsMap        Kernel "dma_buf_ops" "map_dma_buf"       "OFF_BUF_OPS_MAP";
+    BufOpsUnmap      Kernel "dma_buf_ops" "unmap_dma_buf"     "OFF_BUF_OPS_UNMAP";
+    BufOpsRelease    Kernel "dma_buf_ops" "release"           "OFF_BUF_OPS_RELEASE";
+    BufOpsPin        Kernel "dma_buf_ops" "pin"               "OFF_BUF_OPS_PIN";
+    BufOpsUnpin      Kernel "dma_buf_ops" "unpin"             "OFF_BUF_OPS_UNPIN";
+    BufOpsCaches     Kernel "dma_buf_ops" "cache_sgt_mapping" "OFF_BUF_OPS_CACHES";
     AttachDmabuf     Kernel "dma_buf_attachment" "dmabuf" "OFF_ATTACH_DMABUF";
     AttachDev        Kernel "dma_buf_attachment" "dev"    "OFF_ATTACH_DEV";
     AttachImporterOps Kernel "dma_buf_attachment" "importer_ops" "OFF_ATTACH_IMPORTER_OPS";
-    ResvOwner        Kernel "dma_resv" "lock.base.owner" "OFF_RESV_OWNER";
+    AttachSgt        Kernel "dma_buf_attachment" "sgt"    "OFF_ATTACH_SGT";
+    AttachDirection  Kernel "dma_buf_attachment" "dir"    "OFF_ATTACH_DIRECTION";
+    ResvOwner        Kernel "dma_resv" "lock.base.owner" "OFF_RESV_OWNER"
+        or "dma_resv" "lock.base.rtmutex.owner" or "dma_resv" "lock.base.lock.owner";
+    MapAddress       Kernel "iosys_map" "vaddr" "OFF_MAP_ADDRESS" or "dma_buf_map" "vaddr";
     FilePrivateData  Kernel "file" "private_data" "OFF_FILP_PRIVATE";
     FileInode        Kernel "file" "f_inode"      "OFF_FILP_INODE";
     FileCount        Kernel "file" "f_count"      "OFF_FILP_COUNT";
@@ -103,6 +119,7 @@ fields! {
     TaskExitCode     Kernel "task_struct" "exit_code" "OFF_TASK_EXIT_CODE";
     TaskRealParent   Kernel "task_struct" "real_parent" "OFF_TASK_REAL_PARENT";
     TaskSignal       Kernel "task_struct" "signal" "OFF_TASK_SIGNAL";
+    TaskStack        Kernel "task_struct" "stack" "OFF_TASK_STACK";
     SignalLive       Kernel "signal_struct" "live" "OFF_SIGNAL_LIVE";
     SignalGroupExitCode Kernel "signal_struct" "group_exit_code" "OFF_SIGNAL_GROUP_EXIT_CODE";
 }

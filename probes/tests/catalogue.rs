@@ -136,6 +136,7 @@ fn phases_follow_from_what_is_emitted() {
         ProbeId::FbCleanup,
         ProbeId::BufIoctl,
         ProbeId::BufExport,
+        ProbeId::Attach,
         ProbeId::Map,
     ];
     const RETURNS: &[ProbeId] = &[
@@ -143,7 +144,10 @@ fn phases_follow_from_what_is_emitted() {
         ProbeId::ObjectLookup,
         ProbeId::BufFd,
         ProbeId::BufGet,
-        ProbeId::Attach,
+        ProbeId::DriverAccess,
+        ProbeId::Pin,
+        ProbeId::Vmap,
+        ProbeId::FbClose,
         ProbeId::GemMmap,
         ProbeId::BufMmap,
     ];
@@ -172,7 +176,7 @@ fn stacks_are_taken_where_things_are_acquired() {
 #[test]
 fn hot_probes_are_the_ones_that_fire_per_use() {
     let hot: Vec<_> = catalogue::rows().filter(|r| r.hot).map(|r| r.id).collect();
-    assert_eq!(hot, [ProbeId::ObjectLookup, ProbeId::Map, ProbeId::Unmap]);
+    assert_eq!(hot, [ProbeId::ObjectLookup]);
 }
 
 #[test]
@@ -203,7 +207,7 @@ fn globals_are_unique_and_fields_are_used() {
     }
     let used: BTreeSet<_> = catalogue::rows().flat_map(Row::fields).collect();
     // Read by the filters and by every record, not by one probe.
-    let shared = [Field::TaskFlags, Field::BufSize, Field::BufOps];
+    let shared = [Field::TaskFlags, Field::BufSize];
     for field in Field::ALL {
         assert!(used.contains(field) || shared.contains(field), "{field:?} is read by no probe");
     }

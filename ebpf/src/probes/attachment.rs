@@ -1,4 +1,4 @@
-//! Attachments of devices and their mappings.
+//! Attachments of devices, their mappings and pins.
 
 use aya_ebpf::macros::{kprobe, kretprobe};
 use aya_ebpf::programs::{ProbeContext, RetProbeContext};
@@ -6,14 +6,15 @@ use gemscope_common::{Attachment, ProbeId};
 
 use super::{arg, arg32};
 use crate::flow::{Nesting, Returns, enter, keep, leave, point};
-use crate::globals::{OFF_ATTACH_DEV, OFF_ATTACH_DMABUF, OFF_ATTACH_IMPORTER_OPS, stacks};
+use crate::globals::{
+    OFF_ATTACH_DEV, OFF_ATTACH_DIRECTION, OFF_ATTACH_DMABUF, OFF_ATTACH_IMPORTER_OPS, OFF_ATTACH_SGT, stacks,
+};
 use crate::read::{Reader, ok_pointer};
 use crate::snapshot;
 
-/// An attachment that exists.
+/// An attachment that exists, as it is seen through a dma-buf that should be its own.
 #[inline(always)]
-fn attachment(r: &mut Reader, attach: u64) -> Attachment {
-    let dma_buf = r.pointer(attach, &OFF_ATTACH_DMABUF);
+fn attachment_of(r: &mut Reader, dma_buf: u64, attach: u64, attached_to: u64) -> Attachment {
     Attachment {
         dma_buf,
         ino: snapshot::buf_ino(r, dma_buf),
@@ -23,12 +24,22 @@ fn attachment(r: &mut Reader, attach: u64) -> Attachment {
         importer_ops: r.pointer(attach, &OFF_ATTACH_IMPORTER_OPS),
         direction: 0,
         reservation: snapshot::reservation(r, dma_buf),
-        attached_to: dma_buf,
+        attached_to,
+        cached_sgt: r.pointer(attach, &OFF_ATTACH_SGT),
+        cached_direction: r.field(attach, &OFF_ATTACH_DIRECTION),
+        ops_bits: snapshot::exporter_bits(r, dma_buf),
     }
 }
 
+/// An attachment that exists.
+#[inline(always)]
+fn attachment(r: &mut Reader, attach: u64) -> Attachment {
+    let dma_buf = r.pointer(attach, &OFF_ATTACH_DMABUF);
+    attachment_of(r, dma_buf, attach, dma_buf)
+}
+
 /// `struct dma_buf_attachment *dma_buf_dynamic_attach(struct dma_buf *, struct device *,
-/// const struct dma_buf_attach_ops *, void *)`
+/// const struct dma_buf_attach_ops *, void *)`: a caller that holds the reservation lock never returns from it.
 #[kprobe]
 pub fn attach_e(ctx: ProbeContext) -> u32 {
     let mut r = Reader::new();
@@ -39,13 +50,14 @@ pub fn attach_e(ctx: ProbeContext) -> u32 {
         device: arg(&ctx, 1),
         importer_ops: arg(&ctx, 2),
         reservation: snapshot::reservation(&mut r, dma_buf),
+        ops_bits: snapshot::exporter_bits(&mut r, dma_buf),
         ..Attachment::default()
     };
-    keep(&ctx, ProbeId::Attach, Nesting::Once, &r, &payload, 0);
+    enter(&ctx, ProbeId::Attach, Nesting::Once, 0, &r, &payload, 0);
     0
 }
 
-/// See [`attach_e`].
+/// See [`attach_e`]. The attachment is the caller's own: it is alive.
 #[kretprobe]
 pub fn attach_r(ctx: RetProbeContext) -> u32 {
     leave(
@@ -54,10 +66,12 @@ pub fn attach_r(ctx: RetProbeContext) -> u32 {
         Nesting::Once,
         Returns::Value,
         stacks::BOTH,
-        |_, payload: &mut Attachment, _, ret| {
+        |r, payload: &mut Attachment, _, ret| {
             payload.attach = ok_pointer(ret);
             if payload.attach != 0 {
                 payload.attached_to = payload.dma_buf;
+                payload.cached_sgt = r.pointer(payload.attach, &OFF_ATTACH_SGT);
+                payload.cached_direction = r.field(payload.attach, &OFF_ATTACH_DIRECTION);
             }
         },
     );
@@ -68,19 +82,9 @@ pub fn attach_r(ctx: RetProbeContext) -> u32 {
 #[kprobe]
 pub fn detach_e(ctx: ProbeContext) -> u32 {
     let mut r = Reader::new();
-    let dma_buf = arg(&ctx, 0);
     let attach = arg(&ctx, 1);
-    let payload = Attachment {
-        dma_buf,
-        ino: snapshot::buf_ino(&mut r, dma_buf),
-        attach,
-        device: r.pointer(attach, &OFF_ATTACH_DEV),
-        sgt: 0,
-        importer_ops: r.pointer(attach, &OFF_ATTACH_IMPORTER_OPS),
-        direction: 0,
-        reservation: snapshot::reservation(&mut r, dma_buf),
-        attached_to: r.pointer(attach, &OFF_ATTACH_DMABUF),
-    };
+    let attached_to = r.pointer(attach, &OFF_ATTACH_DMABUF);
+    let payload = attachment_of(&mut r, arg(&ctx, 0), attach, attached_to);
     point(&ctx, ProbeId::Detach, 0, &r, &payload);
     0
 }
@@ -112,5 +116,30 @@ pub fn unmap_e(ctx: ProbeContext) -> u32 {
     payload.sgt = arg(&ctx, 1);
     payload.direction = arg32(&ctx, 2);
     point(&ctx, ProbeId::Unmap, 0, &r, &payload);
+    0
+}
+
+/// `int dma_buf_pin(struct dma_buf_attachment *)`
+#[kprobe]
+pub fn pin_e(ctx: ProbeContext) -> u32 {
+    let mut r = Reader::new();
+    let payload = attachment(&mut r, arg(&ctx, 0));
+    keep(&ctx, ProbeId::Pin, Nesting::Once, &r, &payload, 0);
+    0
+}
+
+/// See [`pin_e`].
+#[kretprobe]
+pub fn pin_r(ctx: RetProbeContext) -> u32 {
+    leave(&ctx, ProbeId::Pin, Nesting::Once, Returns::Value, stacks::BOTH, |_, _: &mut Attachment, _, _| {});
+    0
+}
+
+/// `void dma_buf_unpin(struct dma_buf_attachment *)`
+#[kprobe]
+pub fn unpin_e(ctx: ProbeContext) -> u32 {
+    let mut r = Reader::new();
+    let payload = attachment(&mut r, arg(&ctx, 0));
+    point(&ctx, ProbeId::Unpin, 0, &r, &payload);
     0
 }

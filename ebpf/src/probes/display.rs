@@ -44,6 +44,22 @@ pub fn fb_cleanup_r(ctx: RetProbeContext) -> u32 {
     0
 }
 
+/// `int drm_mode_closefb_ioctl(struct drm_device *, void *data, struct drm_file *)`, data: `fb_id`, `pad`.
+#[kprobe]
+pub fn fb_close_e(ctx: ProbeContext) -> u32 {
+    let mut r = Reader::new();
+    let payload = Framebuffer { dev: arg(&ctx, 0), id: r.at(arg(&ctx, 1)), ..Framebuffer::default() };
+    keep(&ctx, ProbeId::FbClose, Nesting::Never, &r, &payload, 0);
+    0
+}
+
+/// See [`fb_close_e`]. The framebuffer may be gone.
+#[kretprobe]
+pub fn fb_close_r(ctx: RetProbeContext) -> u32 {
+    leave(&ctx, ProbeId::FbClose, Nesting::Never, Returns::Value, 0, |_, _: &mut Framebuffer, _, _| {});
+    0
+}
+
 #[inline(always)]
 fn mapping(r: &mut Reader, vma: u64) -> Mapping {
     let start: u64 = r.field(vma, &OFF_VMA_START);

@@ -27,6 +27,7 @@ fn live_buf(r: &mut Reader, dma_buf: u64, fd: i32) -> Buf {
         file_count: snapshot::file_count(r, filp),
         fd,
         vmapping_counter: 0,
+        syscall: 0,
     }
 }
 
@@ -46,6 +47,7 @@ pub fn dmabuf_export_e(ctx: ProbeContext) -> u32 {
         size: r.field(info, &OFF_EXPORT_SIZE),
         flags: r.field(info, &OFF_EXPORT_FLAGS),
         gem_exporter: gem_exporter(&mut r, ops),
+        ops_bits: snapshot::ops_bits(&mut r, ops),
         exp_name: r.string(name),
     };
     enter(&ctx, ProbeId::BufExport, Nesting::Never, 0, &r, &payload, 0);
@@ -54,7 +56,7 @@ pub fn dmabuf_export_e(ctx: ProbeContext) -> u32 {
 
 /// 1 when the operations are those of a GEM exporter, 2 when not, 0 when that is not known.
 #[inline(always)]
-fn gem_exporter(r: &mut Reader, ops: u64) -> u32 {
+fn gem_exporter(r: &mut Reader, ops: u64) -> u16 {
     let wanted = ADDR_GEM_DMABUF_RELEASE.load();
     if wanted == 0 || ops == 0 || OFF_BUF_OPS_RELEASE.load() == UNKNOWN {
         return 0;
@@ -101,8 +103,9 @@ pub fn dmabuf_fd_r(ctx: RetProbeContext) -> u32 {
         Nesting::Never,
         Returns::Value,
         stacks::USER,
-        |_, payload: &mut Buf, _, ret| {
+        |r, payload: &mut Buf, _, ret| {
             payload.fd = if (ret as i32) < 0 { NO_FD } else { ret as i32 };
+            payload.syscall = snapshot::syscall(r);
         },
     );
     0
@@ -131,6 +134,7 @@ pub fn dmabuf_get_r(ctx: RetProbeContext) -> u32 {
     leave(&ctx, ProbeId::BufGet, Nesting::Never, Returns::Value, 0, |r, payload: &mut Buf, _, ret| {
         let fd = payload.fd;
         *payload = live_buf(r, ok_pointer(ret), fd);
+        payload.syscall = snapshot::syscall(r);
     });
     0
 }
@@ -155,9 +159,9 @@ pub fn dmabuf_file_release_e(ctx: ProbeContext) -> u32 {
         ino: snapshot::file_ino(&mut r, filp),
         private: r.pointer(dma_buf, &OFF_BUF_PRIV),
         filp,
-        file_count: 0,
         fd: NO_FD,
-        vmapping_counter: 0,
+        vmapping_counter: r.field(dma_buf, &OFF_BUF_VMAP_COUNTER),
+        ..Buf::default()
     };
     point(&ctx, ProbeId::BufFileRelease, 0, &r, &payload);
     0
@@ -175,10 +179,9 @@ pub fn dmabuf_release_e(ctx: ProbeContext) -> u32 {
         dma_buf,
         ino: r.field(inode, &OFF_INODE_INO),
         private: r.pointer(dma_buf, &OFF_BUF_PRIV),
-        filp: 0,
-        file_count: 0,
         fd: NO_FD,
         vmapping_counter: r.field(dma_buf, &OFF_BUF_VMAP_COUNTER),
+        ..Buf::default()
     };
     point(&ctx, ProbeId::BufRelease, 0, &r, &payload);
     0
@@ -239,7 +242,7 @@ pub fn dmabuf_fd_close_e(ctx: ProbeContext) -> u32 {
         filp,
         file_count: snapshot::file_count(&mut r, filp),
         fd: NO_FD,
-        vmapping_counter: 0,
+        ..Buf::default()
     };
     point(&ctx, ProbeId::BufFdClose, 0, &r, &payload);
     0

@@ -207,6 +207,40 @@ pub fn destroy_dumb_e(ctx: ProbeContext) -> u32 {
     0
 }
 
+/// `int drm_vma_node_allow(struct drm_vma_offset_node *, struct drm_file *)`
+#[kprobe]
+pub fn vma_allow_e(ctx: ProbeContext) -> u32 {
+    let mut r = Reader::new();
+    let payload = snapshot::by_file(&mut r, arg(&ctx, 1), 0);
+    point(&ctx, ProbeId::VmaAllow, 0, &r, &payload);
+    0
+}
+
+/// `int i915_gem_pread_ioctl(struct drm_device *, void *data, struct drm_file *)` and the like, whose data begin with
+/// a handle.
+#[kprobe]
+pub fn driver_access_e(ctx: ProbeContext) -> u32 {
+    let mut r = Reader::new();
+    let handle: u32 = r.at(arg(&ctx, 1));
+    let payload = snapshot::by_file(&mut r, arg(&ctx, 2), handle);
+    keep(&ctx, ProbeId::DriverAccess, Nesting::Never, &r, &payload, 0);
+    0
+}
+
+/// See [`driver_access_e`].
+#[kretprobe]
+pub fn driver_access_r(ctx: RetProbeContext) -> u32 {
+    leave(
+        &ctx,
+        ProbeId::DriverAccess,
+        Nesting::Never,
+        Returns::Value,
+        stacks::USER,
+        |_, _: &mut Gem, _, _| {},
+    );
+    0
+}
+
 #[inline(always)]
 fn getfb_enter(ctx: &ProbeContext, id: ProbeId) {
     let mut r = Reader::new();

@@ -1,5 +1,6 @@
 //! The programs, by the groups of the catalogue.
 
+mod access;
 mod attachment;
 mod display;
 mod dmabuf;

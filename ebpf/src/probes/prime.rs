@@ -71,6 +71,7 @@ pub fn export_to_fd_r(ctx: RetProbeContext) -> u32 {
         0,
         |r, payload: &mut Prime, prime_fd, ret| {
             payload.fd = if ret as i32 == 0 && prime_fd != 0 { r.at(prime_fd) } else { NO_FD };
+            payload.syscall = snapshot::syscall(r);
         },
     );
     0

@@ -207,6 +207,37 @@ pub(super) const ROWS: &[Row] = &[
         ..BASE
     },
     Row {
+        id: ProbeId::VmaAllow,
+        targets: &[Target { symbols: &[drm("drm_vma_node_allow")] }],
+        prototypes: &["int drm_vma_node_allow(struct drm_vma_offset_node *, struct drm_file *)"],
+        captures: "the file that is allowed to map an object, as a part of creating its handle",
+        optional: &[FILE_DEV],
+        emits: Emits::Point,
+        rules: &[13],
+        findings: &["create-publication-race"],
+        blind: "what part of creating a handle was still to come when the handle was closed is unknown",
+        caution: "drivers may call it outside the creation of a handle",
+        ..BASE
+    },
+    Row {
+        id: ProbeId::DriverAccess,
+        targets: &[
+            Target { symbols: &[sym("i915_gem_pread_ioctl", "i915", "all")] },
+            Target { symbols: &[sym("i915_gem_pwrite_ioctl", "i915", "all")] },
+            Target { symbols: &[sym("i915_gem_mmap_ioctl", "i915", "all")] },
+        ],
+        prototypes: &["int f(struct drm_device *, void *, struct drm_file *)"],
+        captures: "file and handle; at return whether the object's memory was given",
+        optional: &[FILE_DEV],
+        emits: Emits::Return,
+        stacks: user(Phase::Return),
+        rules: &[60],
+        findings: &["cpu-access-of-import"],
+        blind: "drivers' own ways to read, write and map an object by its handle are not seen",
+        caution: "only of drivers that are loaded at the start; others have no such ioctls",
+        ..BASE
+    },
+    Row {
         id: ProbeId::FileOpen,
         targets: &[Target { symbols: &[drm("drm_file_alloc")] }],
         prototypes: &["struct drm_file * drm_file_alloc(struct drm_minor *)"],

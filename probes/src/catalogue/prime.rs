@@ -24,12 +24,18 @@ pub(super) const ROWS: &[Row] = &[
         prototypes: &[
             "int drm_gem_prime_handle_to_fd(struct drm_device *, struct drm_file *, uint32_t, uint32_t, int *)",
         ],
-        captures: "file, handle and flags; at return the fd",
-        optional: &[FILE_DEV],
+        captures: "file, handle and flags; at return the fd, and which system call it is in",
+        optional: &[FILE_DEV, &[Field::TaskStack]],
         emits: Emits::Bracket,
         stacks: both(Phase::Entry),
         rules: &[5, 19, 23, 30],
-        findings: &["second-dmabuf", "dmabuf-leak", "prime-cache-leak", "near-miss-export-close"],
+        findings: &[
+            "second-dmabuf",
+            "dmabuf-leak",
+            "prime-cache-leak",
+            "near-miss-export-close",
+            "lookup-after-install",
+        ],
         blind: "up to 6.11 a dma-buf's link to its object and its cache entry are only inferred",
         caution: "from 6.12 inlined into the ioctl: ioctl traffic does not reach the symbol; export-to-dmabuf takes its place",
         ..BASE

@@ -40,6 +40,18 @@ pub(super) const ROWS: &[Row] = &[
         ..BASE
     },
     Row {
+        id: ProbeId::FbClose,
+        targets: &[Target { symbols: &[sym("drm_mode_closefb_ioctl", "drm", "6.8 and later")] }],
+        prototypes: &["int drm_mode_closefb_ioctl(struct drm_device *, void *, struct drm_file *)"],
+        captures: "the device and the number of the framebuffer",
+        emits: Emits::Return,
+        rules: &[3],
+        findings: &["framebuffer-leak"],
+        blind: "a framebuffer that a file let go of, to leave it on screen, looks like one that it lost",
+        caution: "absent from kernels without CLOSEFB: nothing is lost there",
+        ..BASE
+    },
+    Row {
         id: ProbeId::GemMmap,
         targets: &[Target { symbols: &[drm("drm_gem_mmap_obj")] }],
         prototypes: &[
