@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
 use crate::mirror::{self, Mirror};
-use crate::{tool, workspace};
+use crate::{driver, tool, workspace};
 
 const INDEX: &str = "main/binary-amd64/Packages.xz";
 /// How long an index is taken as it is before it is fetched again.
@@ -42,22 +42,24 @@ pub struct Package {
     pub sha256: String,
     /// The suite it is in.
     pub suite: String,
+    /// The names of the packages that it depends on; of alternatives the first.
+    pub depends: Vec<String>,
 }
 
-/// The kernel packages of a suite; `None` when the archive does not have the suite.
+/// The packages of a suite that matter here: kernels, their headers, and libraries; `None` when the archive does not have the suite.
 ///
 /// # Errors
 /// When an index can neither be had nor be found in the cache, or is not the one that the archive signed.
 pub fn packages(mirror: &Mirror, suite: &str, cache: &Path) -> Result<Option<Vec<Package>>> {
     let dir = cache.join("index");
     fs::create_dir_all(&dir).with_context(|| format!("cannot make `{}`", dir.display()))?;
-    let kept = dir.join(format!("{suite}.kernels"));
+    let kept = dir.join(format!("{suite}.packages"));
     if age(&kept).is_some_and(|age| age < FRESH) {
         return Ok(Some(parse(&fs::read_to_string(&kept)?, suite)));
     }
     match refresh(mirror, suite, &dir) {
         Ok(text) => {
-            let part = dir.join(format!("{suite}.kernels.part"));
+            let part = dir.join(format!("{suite}.packages.part"));
             fs::write(&part, &text).and_then(|()| fs::rename(&part, &kept))?;
             Ok(Some(parse(&text, suite)))
         }
@@ -92,7 +94,7 @@ fn age(file: &Path) -> Option<Duration> {
     Some(SystemTime::now().duration_since(changed).unwrap_or_default())
 }
 
-/// Fetches and verifies an index, and cuts it down to the kernels.
+/// Fetches and verifies an index, and cuts it down to what matters here.
 fn refresh(mirror: &Mirror, suite: &str, dir: &Path) -> Result<String> {
     let base = mirror.base(suite);
     let release = dir.join(format!("{suite}.InRelease"));
@@ -116,12 +118,14 @@ fn refresh(mirror: &Mirror, suite: &str, dir: &Path) -> Result<String> {
     let text = String::from_utf8_lossy(&unpacked);
     let wanted = |stanza: &&str| {
         let name = stanza.strip_prefix("Package: ").unwrap_or_default();
-        PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        let name = name.lines().next().unwrap_or_default();
+        PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || driver::LIBRARIES.contains(&name)
     };
     Ok(text.split("\n\n").filter(wanted).flat_map(|stanza| [stanza, "\n\n"]).collect())
 }
 
-const PREFIXES: &[&str] = &["linux-image-", "linux-binary-", "linux-modules-", "linux-base-"];
+const PREFIXES: &[&str] =
+    &["linux-image-", "linux-binary-", "linux-modules-", "linux-base-", "linux-headers-", "linux-kbuild-"];
 
 /// The text that the archive's key has signed; a missing tool or keyring is told, a wrong signature is an error.
 fn signed_text(release: &Path, suite: &str) -> Result<String> {
@@ -198,9 +202,16 @@ fn parse(text: &str, suite: &str) -> Vec<Package> {
                 path: field("Filename")?,
                 sha256: field("SHA256")?,
                 suite: suite.to_owned(),
+                depends: names(&field("Depends").unwrap_or_default()),
             })
         })
         .collect()
+}
+
+/// The names in a list of dependencies, without versions.
+fn names(depends: &str) -> Vec<String> {
+    let name = |one: &str| one.split(['(', '|', ':']).next().map(|name| name.trim().to_owned());
+    depends.split(',').filter_map(name).filter(|name| !name.is_empty()).collect()
 }
 
 /// The SHA256 of a file, in hexadecimal.
@@ -250,6 +261,12 @@ mod tests {
             "MD5Sum:\n aaaa 1 main/a\nSHA256:\n bbbb 1 main/ab\n cccc  22 main/a\nOther: x\n dddd 1 main/b\n";
         assert_eq!(sum_in_release(text, "main/a").as_deref(), Some("cccc"));
         assert_eq!(sum_in_release(text, "main/b"), None);
+    }
+
+    #[test]
+    fn dependencies_are_names() {
+        assert_eq!(names("a (= 1:2-3), b | c, d:any (>= 1)"), ["a", "b", "d"]);
+        assert!(names("").is_empty());
     }
 
     #[test]

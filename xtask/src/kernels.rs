@@ -228,6 +228,18 @@ pub fn get(name: &str) -> Result<Kernel> {
     }
 }
 
+/// The packages of all suites that carry a line.
+///
+/// # Errors
+/// When an index cannot be had.
+pub fn packages(mirror: &Mirror, line_name: &str, cache: &Path) -> Result<Vec<Package>> {
+    let mut packages = Vec::new();
+    for suite in line(line_name).iter().flat_map(|line| line.suites.iter().copied().flatten()) {
+        packages.extend(index::packages(mirror, suite, cache)?.unwrap_or_default());
+    }
+    Ok(packages)
+}
+
 /// A kernel that is unpacked already.
 fn kept(store: &Path, line: &str, version: &str) -> Option<Kernel> {
     let root = store.join(version);
@@ -289,7 +301,7 @@ mod tests {
 
     fn package(name: &str) -> Package {
         let [version, path, sha256, suite] = ["1", "p", "s", "sid"].map(str::to_owned);
-        Package { name: name.to_owned(), version, path, sha256, suite }
+        Package { name: name.to_owned(), version, path, sha256, suite, depends: Vec::new() }
     }
 
     fn chosen(names: &[&str], line_name: &str) -> Option<Vec<String>> {

@@ -55,6 +55,10 @@ pub fn guests() -> Result<()> {
         ("zstd", "zstd"),
         ("gpgv", "gpgv"),
         ("tar", "tar"),
+        // For the driver of the tests.
+        ("make", "make"),
+        ("gcc", "gcc"),
+        ("strip", "binutils"),
     ];
     let mut missing: Vec<&str> = programs
         .iter()

@@ -17,6 +17,9 @@ const PACKAGES: &[(&str, &str)] = &[
     ("gpgv", "gpgv"),
     ("dpkg", "dpkg"),
     ("tar", "tar"),
+    ("make", "make"),
+    ("gcc", "gcc"),
+    ("strip", "binutils"),
 ];
 
 /// The path of a program: on `PATH`, or where Debian keeps those for the administrator.

@@ -7,6 +7,7 @@
 
 mod dmabuf;
 mod drm;
+mod faults;
 mod options;
 mod outcome;
 mod scenarios;
@@ -33,6 +34,12 @@ fn main() {
                 steps::turn_on();
             }
             finish((scenario.run)(&options))
+        }
+        Ok(Command::Faults(request, options)) => {
+            if options.trace_steps {
+                steps::turn_on();
+            }
+            finish(faults::run(&request))
         }
         Err(message) => {
             eprint!("gemclient: {message}\n\n{}", options::usage());

@@ -1,5 +1,6 @@
 //! The command line: one table of flags, and what it makes of the arguments.
 
+use crate::faults;
 use crate::scenarios::{self, Scenario};
 
 /// What the user asked for beside the scenario. `None` leaves the choice to the scenario.
@@ -37,6 +38,12 @@ pub struct Options {
     pub trace_steps: bool,
     /// Machine-readable list.
     pub json: bool,
+    /// The control of a driver's fault: the same operation done right.
+    pub right: bool,
+    /// Print the faults.
+    pub list: bool,
+    /// Put back what faults have leaked.
+    pub clean_up: bool,
 }
 
 /// What a flag does with its value.
@@ -153,6 +160,24 @@ pub const FLAGS: &[Flag] = &[
         about: "with `list`: one JSON object a line",
         set: Set::Switch(|o| &mut o.json),
     },
+    Flag {
+        name: "--right",
+        value: "",
+        about: "with faults: the same operation done right",
+        set: Set::Switch(|o| &mut o.right),
+    },
+    Flag {
+        name: "--list",
+        value: "",
+        about: "with `fault`: the faults, a line each",
+        set: Set::Switch(|o| &mut o.list),
+    },
+    Flag {
+        name: "--clean-up",
+        value: "",
+        about: "with `fault`: put back what faults have leaked",
+        set: Set::Switch(|o| &mut o.clean_up),
+    },
 ];
 
 /// What the command line asks for.
@@ -163,6 +188,8 @@ pub enum Command {
     Help,
     /// Run one.
     Run(&'static Scenario, Options),
+    /// Faults of drivers.
+    Faults(faults::Request, Options),
 }
 
 /// Reads the arguments after the program's name.
@@ -174,6 +201,7 @@ pub fn parse(args: &[String]) -> Result<Command, String> {
     match name.as_str() {
         "help" | "--help" | "-h" => Ok(Command::Help),
         "list" => read_flags(rest, &["--json"]).map(|o| o.map_or(Command::Help, Command::List)),
+        "fault" | "faults-all" => read_faults(name == "faults-all", rest),
         _ => {
             let scenario = scenarios::ALL
                 .iter()
@@ -184,6 +212,27 @@ pub fn parse(args: &[String]) -> Result<Command, String> {
             Ok(options.map_or(Command::Help, |options| Command::Run(scenario, options)))
         }
     }
+}
+
+/// Reads what follows `fault` or `faults-all`.
+fn read_faults(all: bool, args: &[String]) -> Result<Command, String> {
+    let (name, rest) = match args.split_first() {
+        Some((name, rest)) if !all && !name.starts_with('-') => (Some(faults::named(name)?.name), rest),
+        _ => (None, args),
+    };
+    let allowed: &[&str] = match name {
+        None if !all => &["--list", "--clean-up", "--trace-steps"],
+        _ => &["--right", "--trace-steps"],
+    };
+    let Some(options) = read_flags(rest, allowed)? else { return Ok(Command::Help) };
+    let request = match name {
+        Some(name) => faults::Request::One(name, options.right),
+        None if all => faults::Request::All(options.right),
+        None if options.list => faults::Request::List,
+        None if options.clean_up => faults::Request::CleanUp,
+        None => return Err("no fault given: `gemclient fault --list` prints them".to_owned()),
+    };
+    Ok(Command::Faults(request, options))
 }
 
 /// Reads the flags; `None` when help is asked for.
@@ -226,7 +275,8 @@ fn read_flags(args: &[String], allowed: &[&str]) -> Result<Option<Options>, Stri
 pub fn usage() -> String {
     let mut text = String::from(
         "Performs DRM and dma-buf operations on real devices, for tests of tracers.\n\n\
-         usage: gemclient SCENARIO [OPTIONS]\n       gemclient list [--json]\n\n\
+         usage: gemclient SCENARIO [OPTIONS]\n       gemclient list [--json]\n       \
+         gemclient fault NAME [--right] | --list | --clean-up\n       gemclient faults-all [--right]\n\n\
          exit codes: 0 done as described, 1 unexpected kernel answer, 2 usage, 77 skipped (device or ioctl missing)\n\n\
          options (`gemclient list` says which scenario takes which):\n",
     );

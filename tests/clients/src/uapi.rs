@@ -74,6 +74,18 @@ structure! {
     /// `struct dma_heap_allocation_data`.
     HeapAlloc { len: u64, fd: u32, fd_flags: u32, heap_flags: u64 } = 24
 }
+structure! {
+    /// `struct drm_gemfault_run` of the module in `tests/driver`.
+    GemfaultRun { fault: u32, flags: u32, handle: u32, other_handle: u32, fd: i32, framebuffer: u32 } = 24
+}
+structure! {
+    /// `struct drm_gemfault_export`.
+    GemfaultExport { fd: i32, pad: u32 } = 8
+}
+structure! {
+    /// `struct drm_gemfault_access`.
+    GemfaultAccess { handle: u32, flags: u32 } = 8
+}
 
 /// Driver name and version of a DRM device.
 pub const DRM_IOCTL_VERSION: u32 = drm::<Version>(READ | WRITE, 0x00);
@@ -99,6 +111,21 @@ pub const DRM_IOCTL_MODE_ADDFB2: u32 = drm::<FbCmd2>(READ | WRITE, 0xb8);
 pub const DRM_IOCTL_MODE_GETFB2: u32 = drm::<FbCmd2>(READ | WRITE, 0xce);
 /// Moves an object to another handle of the same file.
 pub const DRM_IOCTL_GEM_CHANGE_HANDLE: u32 = drm::<GemChangeHandle>(READ | WRITE, 0xd2);
+
+/// Has the module do a fault.
+pub const DRM_IOCTL_GEMFAULT_RUN: u32 = drm::<GemfaultRun>(READ | WRITE, 0x40);
+/// A prime fd of the module's exporter without GEM.
+pub const DRM_IOCTL_GEMFAULT_EXPORT: u32 = drm::<GemfaultExport>(READ | WRITE, 0x41);
+/// Has the module put back what it has leaked.
+pub const DRM_IOCTL_GEMFAULT_CLEANUP: u32 = drm::<()>(0, 0x42);
+/// CPU access by handle: read.
+pub const DRM_IOCTL_GEMFAULT_PREAD: u32 = drm::<GemfaultAccess>(WRITE, 0x43);
+/// CPU access by handle: write.
+pub const DRM_IOCTL_GEMFAULT_PWRITE: u32 = drm::<GemfaultAccess>(WRITE, 0x44);
+/// CPU access by handle: map.
+pub const DRM_IOCTL_GEMFAULT_MMAP: u32 = drm::<GemfaultAccess>(WRITE, 0x45);
+/// Flag of the module's ioctls: do it right.
+pub const GEMFAULT_RIGHT: u32 = 1;
 
 /// Begins or ends CPU access to a dma-buf.
 pub const DMA_BUF_IOCTL_SYNC: u32 = request::<u64>(WRITE, b'b', 0);

@@ -1,6 +1,7 @@
 //! Processes and signals: fork, exec, wait, die.
 
 use std::convert::Infallible;
+use std::ffi::CString;
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 
@@ -24,6 +25,18 @@ pub enum Ended {
 pub fn thread_id() -> i32 {
     // SAFETY: the call has no arguments and cannot fail.
     unsafe { libc::gettid() }
+}
+
+/// Gives the calling thread the name that ps and tracers show; of a process's first thread it is the process's name.
+///
+/// # Errors
+/// As prctl(2) PR_SET_NAME; EINVAL for a name with a NUL in it.
+pub fn set_name(name: &str) -> Answer {
+    let Ok(name) = CString::new(name) else {
+        return Err(Failed { what: "PR_SET_NAME", errno: libc::EINVAL });
+    };
+    // SAFETY: `name` is a NUL-terminated string that lives across the call.
+    check("PR_SET_NAME", unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) }).map(drop)
 }
 
 /// Forks a child that runs `body` and then exits normally with the code of its outcome.
