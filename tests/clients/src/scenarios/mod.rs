@@ -7,6 +7,7 @@ mod loops;
 mod mistakes;
 mod parts;
 mod processes;
+mod races;
 mod sequences;
 mod sharing;
 mod storms;

@@ -2,7 +2,7 @@
 
 use super::Ends::{Clean, Killed, Misuse, OpenFd, OpenHandle};
 use super::{
-    Scenario, endings, framebuffers, holders, loops, mistakes, processes, sequences, sharing, storms,
+    Scenario, endings, framebuffers, holders, loops, mistakes, processes, races, sequences, sharing, storms,
 };
 
 /// Every scenario, in the order of the listing.
@@ -277,7 +277,23 @@ pub const ALL: &[Scenario] = &[
         needs: "vgem",
         ends: Misuse,
         options: &["--device", "--seconds"],
-        run: storms::race_create_against_close,
+        run: races::race_create_against_close,
+    },
+    Scenario {
+        name: "race-publication",
+        about: "one thread creates, another closes the new number at the moment it is given out",
+        needs: "vgem",
+        ends: Misuse,
+        options: &["--device", "--seconds", "--rounds", "--threads"],
+        run: races::race_publication,
+    },
+    Scenario {
+        name: "race-change-handle",
+        about: "one thread moves a handle to another number, another closes both numbers",
+        needs: "vgem, a kernel that moves handles",
+        ends: Misuse,
+        options: &["--device", "--seconds", "--rounds"],
+        run: races::race_change_handle,
     },
     Scenario {
         name: "fork-exec-tree",

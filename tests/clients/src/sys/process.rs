@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::check;
 use crate::outcome::{Answer, EXIT_DONE, EXIT_SKIPPED, Failed, Outcome, Stop};
@@ -107,6 +108,33 @@ pub fn kill_self() -> Answer<Infallible> {
     let ret = unsafe { libc::raise(libc::SIGKILL) };
     check("raise", ret)?;
     Err(Failed { what: "raise", errno: libc::EINTR })
+}
+
+/// Set by SIGTERM once [`end_on_term`] was called.
+static TERM: AtomicBool = AtomicBool::new(false);
+
+/// From here on SIGTERM does not end the process: the scenario asks for it with [`term_came`], and ends well.
+///
+/// # Errors
+/// As sigaction(2).
+pub fn end_on_term() -> Answer {
+    extern "C" fn note_term(_signal: libc::c_int) {
+        TERM.store(true, Ordering::Relaxed);
+    }
+    // SAFETY: `sigaction` is plain data for which all zeroes is a value: no flags, nothing blocked. The handler only stores to
+    // an atomic.
+    let ret = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = note_term as extern "C" fn(libc::c_int) as libc::sighandler_t;
+        action.sa_flags = libc::SA_RESTART;
+        libc::sigaction(libc::SIGTERM, &raw const action, std::ptr::null_mut())
+    };
+    check("sigaction", ret).map(drop)
+}
+
+/// Has SIGTERM come?
+pub fn term_came() -> bool {
+    TERM.load(Ordering::Relaxed)
 }
 
 /// Blocks SIGUSR1 for this thread, so that [`wait_for_usr1`] can take it even when it comes early.
