@@ -167,6 +167,18 @@ impl DrmFile {
         )
     }
 
+    /// Destroys a dumb buffer's handle: for the kernel the same as [`Self::gem_close`], with any handle.
+    ///
+    /// # Errors
+    /// EINVAL when the handle is not open.
+    #[inline(never)]
+    pub fn destroy_dumb(self, handle: Handle) -> Answer {
+        let mut arg = handle.0;
+        let answer =
+            self.fd.ioctl("DRM_IOCTL_MODE_DESTROY_DUMB", uapi::DRM_IOCTL_MODE_DESTROY_DUMB, &mut arg);
+        note_done(answer.map(drop), || format!("destroy-dumb file={} handle={handle}", self.fd))
+    }
+
     /// Closes a handle.
     ///
     /// # Errors

@@ -93,6 +93,8 @@ pub const DRM_IOCTL_MODE_RMFB: u32 = drm::<u32>(READ | WRITE, 0xaf);
 pub const DRM_IOCTL_MODE_CREATE_DUMB: u32 = drm::<CreateDumb>(READ | WRITE, 0xb2);
 /// The mmap offset of a dumb buffer.
 pub const DRM_IOCTL_MODE_MAP_DUMB: u32 = drm::<MapDumb>(READ | WRITE, 0xb3);
+/// Destroys a dumb buffer; the argument, `struct drm_mode_destroy_dumb`, is its handle.
+pub const DRM_IOCTL_MODE_DESTROY_DUMB: u32 = drm::<u32>(READ | WRITE, 0xb4);
 /// Adds a framebuffer over handles.
 pub const DRM_IOCTL_MODE_ADDFB2: u32 = drm::<FbCmd2>(READ | WRITE, 0xb8);
 /// Looks a framebuffer up, and opens new handles of its objects for a privileged caller.
@@ -131,6 +133,7 @@ mod tests {
         assert_eq!(DRM_IOCTL_PRIME_HANDLE_TO_FD, 0xc00c_642d);
         assert_eq!(DRM_IOCTL_PRIME_FD_TO_HANDLE, 0xc00c_642e);
         assert_eq!(DRM_IOCTL_MODE_CREATE_DUMB, 0xc020_64b2);
+        assert_eq!(DRM_IOCTL_MODE_DESTROY_DUMB, 0xc004_64b4);
         assert_eq!(DRM_IOCTL_MODE_ADDFB2, 0xc068_64b8);
         assert_eq!(DRM_IOCTL_GEM_CHANGE_HANDLE, 0xc008_64d2);
         assert_eq!(DMA_BUF_IOCTL_SYNC, 0x4008_6200);

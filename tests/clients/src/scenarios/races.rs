@@ -1,11 +1,9 @@
 //! Two threads that use one handle number at the same moment, to meet the kernel in the middle of a call.
 //!
-//! The threads work in rounds and in step, so that each round has one create or one move, and the close beside it. Every
-//! close aims at the moment that the last rounds showed to be the right one: a little earlier when it was late, a little later
-//! when it was early.
+//! Nothing here is certain to happen in one round; it happens within a second or two of them.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::{self, Scope};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::parts::{close_buffer, close_device, close_prime_fd, make_buffer, open_device, share};
@@ -13,7 +11,7 @@ use super::storms::join;
 use crate::drm::{DrmFile, Handle};
 use crate::options::Options;
 use crate::outcome::{Failed, Outcome, Stop, holds};
-use crate::sys::process::{end_on_term, term_came};
+use crate::sys::process::{end_on_term, stay_on_cpu, term_came};
 
 /// The number of the only handle of a file: the lowest one.
 const FIRST: Handle = Handle(1);
@@ -21,8 +19,11 @@ const FIRST: Handle = Handle(1);
 /// The number that a handle moves to: one that is never given out by itself here.
 const MOVED: Handle = Handle(500);
 
+/// After so many vain tries in a row a thread pauses between them.
+const PATIENCE: u64 = 16;
+
 /// So many moves that gave a handle twice are enough: the kernel writes a warning for each of them.
-const ENOUGH: u64 = 8;
+const ENOUGH: u64 = 4;
 
 /// When to end: after so many rounds, after so many seconds, or on SIGTERM, whichever comes first.
 struct Until {
@@ -42,54 +43,59 @@ impl Until {
     }
 }
 
-/// Where the threads meet. Waiting is spinning: a sleeping thread would come too late for anything.
+/// A thread that waits looks so many times before it sleeps.
+const LOOKS: u32 = 2_000;
+
+/// How long it sleeps then.
+const NAP: Duration = Duration::from_micros(20);
+
+/// Where two threads meet, round by round.
 #[derive(Default)]
 struct Meeting {
     /// The round that has begun; rounds count from 1.
     begun: AtomicU64,
-    /// The round in which someone has closed the handle.
+    /// The last round in which the closing thread found the handle open.
     closed: AtomicU64,
-    /// How often a closing thread has come to the end of a round.
+    /// The round that the closing thread has come to the end of.
     ended: AtomicU64,
     /// No further round comes.
     over: AtomicBool,
 }
 
 impl Meeting {
-    /// Waits for the next round; false when there is none.
-    fn next(&self, round: u64) -> bool {
-        wait_until(|| self.begun.load(Ordering::Acquire) >= round || self.over.load(Ordering::Acquire));
-        !self.over.load(Ordering::Acquire)
+    /// Waits until something holds, or no further round comes; false in that case.
+    fn wait(&self, holds: impl Fn() -> bool) -> bool {
+        let mut looks = 0u32;
+        while !holds() && !self.is_over() {
+            looks += 1;
+            if looks > LOOKS {
+                thread::sleep(NAP);
+            }
+            std::hint::spin_loop();
+        }
+        !self.is_over()
+    }
+
+    /// Waits for a round to begin.
+    fn wait_for(&self, round: u64) -> bool {
+        self.wait(|| self.begun.load(Ordering::Acquire) >= round)
     }
 
     fn begin(&self, round: u64) {
         self.begun.store(round, Ordering::Release);
     }
 
-    fn end_part(&self) {
-        self.ended.fetch_add(1, Ordering::AcqRel);
+    fn end(&self, round: u64) {
+        self.ended.store(round, Ordering::Release);
     }
 
-    /// Waits until so many parts of rounds have ended, or someone has given up.
-    fn wait_for_ends(&self, ends: u64) {
-        wait_until(|| self.ended.load(Ordering::Acquire) >= ends || self.over.load(Ordering::Acquire));
+    /// Waits for the other thread's end of a round.
+    fn wait_for_end(&self, round: u64) -> bool {
+        self.wait(|| self.ended.load(Ordering::Acquire) >= round)
     }
 
-    /// Sends everybody home.
-    fn end(&self) {
-        self.over.store(true, Ordering::Release);
-    }
-}
-
-/// Spins, and gives the cpu away now and then: there may be fewer cpus than threads.
-fn wait_until(holds: impl Fn() -> bool) {
-    let mut spins = 0u32;
-    while !holds() {
-        spins = spins.wrapping_add(1);
-        if spins.is_multiple_of(4096) {
-            thread::yield_now();
-        }
-        std::hint::spin_loop();
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
     }
 }
 
@@ -118,81 +124,80 @@ impl Aim {
     }
 }
 
-/// One thread creates, another closes the number that the new handle is going to have, at the moment it is given out.
+/// One thread creates, others close the number that the next handle is going to have, as soon as it is given out.
 ///
-/// Kernels before 6.16 (and before 6.1.146 and 6.12.39) give the number out while the create still works on the handle. The
-/// creating thread never closes: in each round the handle is closed once, by a thread that guessed its number.
+/// Kernels before 6.16 (and before 6.1.146 and 6.12.39) give the number out while the create still works on the handle. Nobody
+/// waits for anybody: where cpus are those of a virtual machine, one that waits takes the time away from the one that is waited
+/// for. The creating thread closes only what got another number because nobody had closed the last one yet.
 #[inline(never)]
 pub fn race_publication(options: &Options) -> Outcome {
     let until = Until::asked(options)?;
     let file = open_device(options)?;
-    let guessers = options.threads.unwrap_or(1).max(1);
-    let meeting = Meeting::default();
-    let (rounds, refused) = thread::scope(|scope| {
-        let guessing: Vec<_> =
-            (0..guessers).map(|_| scope.spawn(|| meet(&meeting, || close_guessed(file, &meeting)))).collect();
-        let created = create_in_rounds(file, &meeting, &until, guessers);
-        meeting.end();
-        let refused: Vec<_> = guessing.into_iter().map(join).collect();
-        Ok::<_, Stop>((created?, refused.into_iter().sum::<Outcome<u64>>()?))
+    let over = AtomicBool::new(false);
+    let (created, guessed) = thread::scope(|scope| {
+        let over = &over;
+        let guessing: Vec<_> = (1..=options.threads.unwrap_or(1).max(1))
+            .map(|cpu| scope.spawn(move || on_cpu(cpu, over, || close_guessed(file, over))))
+            .collect();
+        let created = on_cpu(0, over, || create_and_leave(file, over, &until));
+        over.store(true, Ordering::Release);
+        let guessed: Vec<_> = guessing.into_iter().map(join).collect();
+        Ok::<_, Stop>((created?, guessed.into_iter().sum::<Outcome<u64>>()?))
     })?;
+    let left = close_if_open(file, FIRST)?;
     close_device(file)?;
     println!(
-        "{rounds} created, each closed by a guess of its number; {refused} guesses came before it was given out"
+        "{created} created, {guessed} of them closed by a guess of the number, {} left",
+        u64::from(left)
     );
     Ok(())
 }
 
-/// Runs a thread's work, and sends the other ones home when it fails.
-fn meet<T>(meeting: &Meeting, work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
-    let outcome = work();
+/// Runs a thread's work on a cpu of its own, where there are enough of them, and ends the other ones' when it fails.
+fn on_cpu<T>(cpu: u64, over: &AtomicBool, work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+    let outcome = stay_on_cpu(cpu as usize).map_err(Stop::from).and_then(|()| work());
     if outcome.is_err() {
-        meeting.end();
+        over.store(true, Ordering::Release);
     }
     outcome
 }
 
 #[inline(never)]
-fn create_in_rounds(file: DrmFile, meeting: &Meeting, until: &Until, guessers: u64) -> Outcome<u64> {
-    let mut round = 0;
-    while !until.is_over(round) {
-        round += 1;
-        meeting.begin(round);
+fn create_and_leave(file: DrmFile, over: &AtomicBool, until: &Until) -> Outcome<u64> {
+    let (mut created, mut unseen) = (0, 0);
+    while !until.is_over(created) && !over.load(Ordering::Acquire) {
         let buffer = make_buffer(file)?;
-        holds(buffer == FIRST, || format!("the only handle of the file is {buffer}, not {FIRST}"))?;
-        meeting.wait_for_ends(round * guessers);
-        if meeting.over.load(Ordering::Acquire) {
-            break;
+        created += 1;
+        if buffer == FIRST {
+            unseen = 0;
+            continue;
+        }
+        close_buffer(file, buffer)?;
+        unseen += 1;
+        // The guessing threads have been interrupted.
+        if unseen > PATIENCE {
+            thread::sleep(NAP);
         }
     }
-    Ok(round)
+    Ok(created)
 }
 
-/// Closes the number as often as it takes in each round; gives how often that was too early.
 #[inline(never)]
-fn close_guessed(file: DrmFile, meeting: &Meeting) -> Outcome<u64> {
-    let (mut aim, mut refused) = (Aim::default(), 0);
-    let mut round = 1;
-    while meeting.next(round) {
-        aim.pause();
-        let mut early = 0;
-        while meeting.closed.load(Ordering::Acquire) < round && !meeting.over.load(Ordering::Acquire) {
-            if close_if_open(file, FIRST)? {
-                meeting.closed.store(round, Ordering::Release);
-            } else {
-                early += 1;
-            }
-        }
-        if early > 0 {
-            aim.was_early()
+fn close_guessed(file: DrmFile, over: &AtomicBool) -> Outcome<u64> {
+    let (mut guessed, mut early) = (0, 0);
+    while !over.load(Ordering::Acquire) {
+        if close_if_open(file, FIRST)? {
+            guessed += 1;
+            early = 0;
         } else {
-            aim.was_late()
+            early += 1;
         }
-        refused += early;
-        meeting.end_part();
-        round += 1;
+        // The creating thread has been interrupted: it needs the time to go on.
+        if early > PATIENCE {
+            thread::sleep(NAP);
+        }
     }
-    Ok(refused)
+    Ok(guessed)
 }
 
 /// One thread moves a handle to another number, another closes the old number meanwhile, and then the new one.
@@ -211,8 +216,11 @@ pub fn race_change_handle(options: &Options) -> Outcome {
     }
     let meeting = Meeting::default();
     let done = thread::scope(|scope| {
-        let race = Race { file, keeper, meeting: &meeting, closer: close_beside(scope, file, &meeting) };
-        race.run(&until)
+        let closer = scope.spawn(|| on_cpu(1, &meeting.over, || close_old_in_rounds(file, &meeting)));
+        let moved = on_cpu(0, &meeting.over, || move_in_rounds(file, keeper, &meeting, &until));
+        meeting.over.store(true, Ordering::Release);
+        join(closer)?;
+        moved
     });
     close_device(keeper)?;
     close_device(file)?;
@@ -233,20 +241,11 @@ fn can_move_handles(file: DrmFile) -> Outcome<bool> {
     Ok(can)
 }
 
-/// The thread that closes the old number, once a round. It tells what came of it through the meeting.
-fn close_beside<'scope>(
-    scope: &'scope Scope<'scope, '_>,
-    file: DrmFile,
-    meeting: &'scope Meeting,
-) -> thread::ScopedJoinHandle<'scope, Outcome> {
-    scope.spawn(move || meet(meeting, || close_old_in_rounds(file, meeting)))
-}
-
 #[inline(never)]
 fn close_old_in_rounds(file: DrmFile, meeting: &Meeting) -> Outcome {
     let mut aim = Aim::default();
     let mut round = 1;
-    while meeting.next(round) {
+    while meeting.wait_for(round) {
         aim.pause();
         // Too late when the handle had moved. Whether a close that succeeded was early only the mover knows: the aim goes back
         // and forth between both.
@@ -256,66 +255,51 @@ fn close_old_in_rounds(file: DrmFile, meeting: &Meeting) -> Outcome {
         } else {
             aim.was_late();
         }
-        meeting.end_part();
+        meeting.end(round);
         round += 1;
     }
     Ok(())
 }
 
-/// The moving side of [`race_change_handle`].
-struct Race<'scope> {
-    file: DrmFile,
-    keeper: DrmFile,
-    meeting: &'scope Meeting,
-    closer: thread::ScopedJoinHandle<'scope, Outcome>,
+/// The moving thread: gives the rounds, and how many of them closed one handle twice.
+#[inline(never)]
+fn move_in_rounds(file: DrmFile, keeper: DrmFile, meeting: &Meeting, until: &Until) -> Outcome<(u64, u64)> {
+    let (mut round, mut twice) = (0, 0);
+    while twice < ENOUGH && !until.is_over(round) && !meeting.is_over() {
+        round += 1;
+        twice += u64::from(move_beside_close(file, keeper, meeting, round)?);
+    }
+    Ok((round, twice))
 }
 
-impl Race<'_> {
-    /// Gives the rounds, and how many of them closed one handle twice.
-    fn run(self, until: &Until) -> Outcome<(u64, u64)> {
-        let (mut round, mut twice) = (0, 0);
-        let mut moves = || {
-            while twice < ENOUGH && !until.is_over(round) && !self.meeting.over.load(Ordering::Acquire) {
-                round += 1;
-                twice += u64::from(self.move_beside_close(round)?);
-            }
-            Ok(())
-        };
-        let moved: Outcome = moves();
-        self.meeting.end();
-        join(self.closer)?;
-        moved.map(|()| (round, twice))
+/// One round; true when both numbers could be closed.
+#[inline(never)]
+fn move_beside_close(file: DrmFile, keeper: DrmFile, meeting: &Meeting, round: u64) -> Outcome<bool> {
+    let buffer = make_buffer(file)?;
+    holds(buffer == FIRST, || format!("the only handle of the file is {buffer}, not {FIRST}"))?;
+    let name = file.flink(buffer)?;
+    let kept = [keeper.open_name(name)?, keeper.open_name(name)?];
+    let prime = share(file, buffer)?;
+
+    meeting.begin(round);
+    let moved = match file.change_handle(buffer, MOVED) {
+        Ok(()) => true,
+        // The close came first.
+        Err(Failed { errno: libc::ENOENT, .. }) => false,
+        Err(failed) => return Err(failed.into()),
+    };
+    meeting.wait_for_end(round);
+    let closed = meeting.closed.load(Ordering::Acquire) == round;
+    holds(moved || closed, || "the handle was neither moved nor closed".to_owned())?;
+    if moved {
+        close_buffer(file, MOVED)?;
     }
 
-    /// One round; true when both numbers could be closed.
-    #[inline(never)]
-    fn move_beside_close(&self, round: u64) -> Outcome<bool> {
-        let buffer = make_buffer(self.file)?;
-        holds(buffer == FIRST, || format!("the only handle of the file is {buffer}, not {FIRST}"))?;
-        let name = self.file.flink(buffer)?;
-        let kept = [self.keeper.open_name(name)?, self.keeper.open_name(name)?];
-        let prime = share(self.file, buffer)?;
-
-        self.meeting.begin(round);
-        let moved = match self.file.change_handle(buffer, MOVED) {
-            Ok(()) => true,
-            // The close came first.
-            Err(Failed { errno: libc::ENOENT, .. }) => false,
-            Err(failed) => return Err(failed.into()),
-        };
-        self.meeting.wait_for_ends(round);
-        let closed = self.meeting.closed.load(Ordering::Acquire) == round;
-        holds(moved || closed, || "the handle was neither moved nor closed".to_owned())?;
-        if moved {
-            close_buffer(self.file, MOVED)?;
-        }
-
-        for handle in kept {
-            close_buffer(self.keeper, handle)?;
-        }
-        close_prime_fd(prime)?;
-        Ok(moved && closed)
+    for handle in kept {
+        close_buffer(keeper, handle)?;
     }
+    close_prime_fd(prime)?;
+    Ok(moved && closed)
 }
 
 /// One thread creates and closes, another closes numbers that it guesses, as fast as both can.
@@ -396,22 +380,22 @@ mod tests {
     }
 
     #[test]
-    fn rounds_are_met_by_both() {
+    fn both_threads_see_every_round() {
         let meeting = Meeting::default();
         let met = thread::scope(|scope| {
             let other = scope.spawn(|| {
                 let mut round = 1;
-                while meeting.next(round) {
-                    meeting.end_part();
+                while meeting.wait_for(round) {
+                    meeting.end(round);
                     round += 1;
                 }
                 round - 1
             });
             for round in 1..=100 {
                 meeting.begin(round);
-                meeting.wait_for_ends(round);
+                assert!(meeting.wait_for_end(round), "round {round}");
             }
-            meeting.end();
+            meeting.over.store(true, Ordering::Release);
             other.join()
         });
         assert_eq!(met.expect("it ends"), 100);

@@ -27,6 +27,25 @@ pub fn thread_id() -> i32 {
     unsafe { libc::gettid() }
 }
 
+/// Keeps the calling thread on one cpu: the `index`-th of those it may run on, counted round and round.
+///
+/// # Errors
+/// As sched_setaffinity(2).
+pub fn stay_on_cpu(index: usize) -> Answer {
+    // SAFETY: `cpu_set_t` is plain data for which all zeroes is a value, the empty set; the macros only read and write it.
+    unsafe {
+        let mut allowed: libc::cpu_set_t = std::mem::zeroed();
+        check("sched_getaffinity", libc::sched_getaffinity(0, size_of_val(&allowed), &raw mut allowed))?;
+        let cpus: Vec<usize> =
+            (0..libc::CPU_SETSIZE as usize).filter(|cpu| libc::CPU_ISSET(*cpu, &allowed)).collect();
+        let mut one: libc::cpu_set_t = std::mem::zeroed();
+        if let Some(cpu) = cpus.get(index % cpus.len().max(1)) {
+            libc::CPU_SET(*cpu, &mut one);
+        }
+        check("sched_setaffinity", libc::sched_setaffinity(0, size_of_val(&one), &raw const one)).map(drop)
+    }
+}
+
 /// Forks a child that runs `body` and then exits normally with the code of its outcome.
 ///
 /// Call it only while this process has one thread: the child uses the allocator and std.
