@@ -7,6 +7,7 @@
 
 mod dmabuf;
 mod drm;
+mod kms;
 mod options;
 mod outcome;
 mod scenarios;

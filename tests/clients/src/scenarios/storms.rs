@@ -71,7 +71,7 @@ pub fn storm_of_threads(options: &Options) -> Outcome {
 
 /// One buffer's way from one file to another; the direction and the order of the three closes vary with the round.
 #[inline(never)]
-fn exchange_buffer(own: DrmFile, shared: DrmFile, round: u64) -> Outcome {
+pub fn exchange_buffer(own: DrmFile, shared: DrmFile, round: u64) -> Outcome {
     let (maker, taker) = if round.is_multiple_of(2) { (own, shared) } else { (shared, own) };
     let buffer = make_buffer(maker)?;
     let prime = share(maker, buffer)?;
@@ -179,8 +179,9 @@ pub fn storm_of_names(options: &Options) -> Outcome {
     Ok(())
 }
 
+/// An object under two handles of two files, by its global name; both are exported, and closed in two orders.
 #[inline(never)]
-fn open_by_name(own: DrmFile, next: DrmFile, round: u64) -> Outcome {
+pub fn open_by_name(own: DrmFile, next: DrmFile, round: u64) -> Outcome {
     let buffer = make_buffer(own)?;
     let name = own.flink(buffer)?;
     let opened = next.open_name(name)?;

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::check;
 use crate::outcome::{Answer, EXIT_DONE, EXIT_SKIPPED, Failed, Outcome, Stop};
-use crate::steps::note;
+use crate::steps::{note, note_done};
+use crate::sys::fd::Fd;
 
 /// A process id.
 pub type Pid = i32;
@@ -25,6 +26,11 @@ pub enum Ended {
 pub fn thread_id() -> i32 {
     // SAFETY: the call has no arguments and cannot fail.
     unsafe { libc::gettid() }
+}
+
+/// This process's id.
+pub fn process_id() -> Pid {
+    std::process::id().cast_signed()
 }
 
 /// Keeps the calling thread on one cpu: the `index`-th of those it may run on, counted round and round.
@@ -93,6 +99,35 @@ pub fn wait_well(pid: Pid) -> Outcome {
         Ended::Exit(EXIT_SKIPPED) => Err(Stop::Skip("a child process was skipped, see above".to_owned())),
         other => Err(Stop::Unexpected(format!("child {pid} ended with {other:?}"))),
     }
+}
+
+/// Takes a copy of another process's descriptor (5.6).
+///
+/// # Errors
+/// As pidfd_open(2) and pidfd_getfd(2): EPERM without the right to trace the process.
+#[inline(never)]
+pub fn take_fd(pid: Pid, fd: Fd) -> Answer<Fd> {
+    // SAFETY: no memory is passed.
+    let ret = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    let process = check("pidfd_open", ret as libc::c_int).map(Fd)?;
+    // SAFETY: no memory is passed.
+    let ret = unsafe { libc::syscall(libc::SYS_pidfd_getfd, process.0, fd.0, 0) };
+    let taken = check("pidfd_getfd", ret as libc::c_int).map(Fd);
+    let taken = note(taken, || format!("pidfd-getfd pid={pid} fd={fd}"), |fd| format!("fd={fd}"));
+    process.close()?;
+    taken
+}
+
+/// Kills a child that may have ended already.
+///
+/// # Errors
+/// As kill(2).
+#[inline(never)]
+pub fn kill(pid: Pid) -> Answer {
+    // SAFETY: no memory is passed.
+    note_done(check("kill", unsafe { libc::kill(pid, libc::SIGKILL) }).map(drop), || {
+        format!("kill pid={pid}")
+    })
 }
 
 /// Replaces this process by the same program with other arguments.
