@@ -88,6 +88,11 @@ fn known_nodes() -> MutexGuard<'static, Vec<Node>> {
     KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Forgets the nodes looked at, because devices have come or gone.
+pub fn forget_nodes() {
+    known_nodes().clear();
+}
+
 /// The first node of `driver`: primary nodes come before render nodes.
 fn first_node_of(driver: &str) -> Option<Device> {
     let primary = (0..64).map(|n| format!("/dev/dri/card{n}"));
@@ -158,13 +163,34 @@ impl DrmFile {
     /// As DRM_IOCTL_MODE_CREATE_DUMB.
     #[inline(never)]
     pub fn create_dumb(self) -> Answer<Handle> {
-        let mut arg = uapi::CreateDumb { width: WIDTH, height: HEIGHT, bpp: 32, ..Default::default() };
+        self.create_dumb_of(WIDTH, HEIGHT).map(|(handle, _)| handle)
+    }
+
+    /// Creates a dumb buffer of any size; also gives the bytes of a line.
+    ///
+    /// # Errors
+    /// As DRM_IOCTL_MODE_CREATE_DUMB.
+    #[inline(always)]
+    pub fn create_dumb_of(self, width: u32, height: u32) -> Answer<(Handle, u32)> {
+        let mut arg = uapi::CreateDumb { width, height, bpp: 32, ..Default::default() };
         let answer = self.fd.ioctl("DRM_IOCTL_MODE_CREATE_DUMB", uapi::DRM_IOCTL_MODE_CREATE_DUMB, &mut arg);
         note(
-            answer.map(|_| Handle(arg.handle)),
+            answer.map(|_| (Handle(arg.handle), arg.pitch)),
             || format!("create-dumb file={}", self.fd),
-            |handle| format!("handle={handle}"),
+            |(handle, _)| format!("handle={handle}"),
         )
+    }
+
+    /// Destroys a dumb buffer's handle: for the kernel the same as [`Self::gem_close`], with any handle.
+    ///
+    /// # Errors
+    /// EINVAL when the handle is not open.
+    #[inline(never)]
+    pub fn destroy_dumb(self, handle: Handle) -> Answer {
+        let mut arg = handle.0;
+        let answer =
+            self.fd.ioctl("DRM_IOCTL_MODE_DESTROY_DUMB", uapi::DRM_IOCTL_MODE_DESTROY_DUMB, &mut arg);
+        note_done(answer.map(drop), || format!("destroy-dumb file={} handle={handle}", self.fd))
     }
 
     /// Closes a handle.
@@ -268,18 +294,27 @@ impl DrmFile {
         )
     }
 
-    /// Adds a framebuffer over a dumb buffer; gives its id.
+    /// Adds a framebuffer over a dumb buffer of the usual size; gives its id.
     ///
     /// # Errors
     /// EOPNOTSUPP on drivers without modesetting.
     #[inline(never)]
     pub fn add_fb(self, handle: Handle) -> Answer<u32> {
+        self.add_fb_of(handle, WIDTH, HEIGHT, WIDTH * 4)
+    }
+
+    /// Adds a framebuffer over a dumb buffer of any size.
+    ///
+    /// # Errors
+    /// As [`Self::add_fb`].
+    #[inline(always)]
+    pub fn add_fb_of(self, handle: Handle, width: u32, height: u32, pitch: u32) -> Answer<u32> {
         let mut arg = uapi::FbCmd2 {
-            width: WIDTH,
-            height: HEIGHT,
+            width,
+            height,
             pixel_format: uapi::DRM_FORMAT_XRGB8888,
             handles: [handle.0, 0, 0, 0],
-            pitches: [WIDTH * 4, 0, 0, 0],
+            pitches: [pitch, 0, 0, 0],
             ..Default::default()
         };
         let answer = self.fd.ioctl("DRM_IOCTL_MODE_ADDFB2", uapi::DRM_IOCTL_MODE_ADDFB2, &mut arg);

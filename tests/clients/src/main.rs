@@ -8,6 +8,7 @@
 mod dmabuf;
 mod drm;
 mod faults;
+mod kms;
 mod options;
 mod outcome;
 mod scenarios;

@@ -28,6 +28,8 @@ pub struct Options {
     pub depth: Option<u64>,
     /// The descriptor that the program before exec left to this one.
     pub inherited_fd: Option<u64>,
+    /// What random numbers begin from.
+    pub seed: Option<u64>,
     /// What ends a waiting scenario: the word SIGUSR1, or the path of a named pipe.
     pub then_close_on: Option<String>,
     /// Close what the scenario would leave open.
@@ -117,6 +119,12 @@ pub const FLAGS: &[Flag] = &[
         value: "K",
         about: "leak one handle in K cycles; 0 never leaks",
         set: Set::Number(|o| &mut o.leak_every),
+    },
+    Flag {
+        name: "--seed",
+        value: "N",
+        about: "what random numbers begin from (a new one each time without it)",
+        set: Set::Number(|o| &mut o.seed),
     },
     Flag {
         name: "--then-close-on",

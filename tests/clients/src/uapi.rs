@@ -67,6 +67,49 @@ structure! {
     } = 104
 }
 structure! {
+    /// `struct drm_mode_card_res`; pointers as integers.
+    CardResources {
+        fbs: u64, crtcs: u64, connectors: u64, encoders: u64,
+        count_fbs: u32, count_crtcs: u32, count_connectors: u32, count_encoders: u32,
+        min_width: u32, max_width: u32, min_height: u32, max_height: u32,
+    } = 64
+}
+structure! {
+    /// `struct drm_mode_get_connector`; pointers as integers.
+    GetConnector {
+        encoders: u64, modes: u64, props: u64, prop_values: u64,
+        count_modes: u32, count_props: u32, count_encoders: u32, encoder: u32, connector: u32,
+        kind: u32, kind_number: u32, connection: u32, mm_width: u32, mm_height: u32, subpixel: u32, pad: u32,
+    } = 80
+}
+structure! {
+    /// `struct drm_mode_modeinfo`.
+    ModeInfo {
+        clock: u32, hdisplay: u16, hsync_start: u16, hsync_end: u16, htotal: u16, hskew: u16,
+        vdisplay: u16, vsync_start: u16, vsync_end: u16, vtotal: u16, vscan: u16,
+        vrefresh: u32, flags: u32, kind: u32, name: [u8; 32],
+    } = 68
+}
+structure! {
+    /// `struct drm_mode_crtc`; pointers as integers.
+    SetCrtc {
+        connectors: u64, count_connectors: u32, crtc: u32, fb: u32, x: u32, y: u32, gamma_size: u32,
+        mode_valid: u32, mode: ModeInfo,
+    } = 104
+}
+structure! {
+    /// `struct drm_mode_crtc_page_flip`.
+    PageFlip { crtc: u32, fb: u32, flags: u32, reserved: u32, user_data: u64 } = 24
+}
+structure! {
+    /// `struct drm_vgem_fence_attach`.
+    VgemFenceAttach { handle: u32, flags: u32, fence: u32, pad: u32 } = 16
+}
+structure! {
+    /// `struct drm_vgem_fence_signal`.
+    VgemFenceSignal { fence: u32, flags: u32 } = 8
+}
+structure! {
     /// `struct udmabuf_create`.
     UdmabufCreate { memfd: u32, flags: u32, offset: u64, size: u64 } = 24
 }
@@ -99,12 +142,32 @@ pub const DRM_IOCTL_GEM_OPEN: u32 = drm::<GemOpen>(READ | WRITE, 0x0b);
 pub const DRM_IOCTL_PRIME_HANDLE_TO_FD: u32 = drm::<PrimeHandle>(READ | WRITE, 0x2d);
 /// Imports a dma-buf fd as a handle.
 pub const DRM_IOCTL_PRIME_FD_TO_HANDLE: u32 = drm::<PrimeHandle>(READ | WRITE, 0x2e);
+/// The numbers of a device's display parts.
+pub const DRM_IOCTL_MODE_GETRESOURCES: u32 = drm::<CardResources>(READ | WRITE, 0xa0);
+/// Shows a framebuffer with a mode, or nothing.
+pub const DRM_IOCTL_MODE_SETCRTC: u32 = drm::<SetCrtc>(READ | WRITE, 0xa2);
+/// A connector and its modes.
+pub const DRM_IOCTL_MODE_GETCONNECTOR: u32 = drm::<GetConnector>(READ | WRITE, 0xa7);
 /// Removes a framebuffer; the argument is its id.
 pub const DRM_IOCTL_MODE_RMFB: u32 = drm::<u32>(READ | WRITE, 0xaf);
+/// Shows another framebuffer at the next frame.
+pub const DRM_IOCTL_MODE_PAGE_FLIP: u32 = drm::<PageFlip>(READ | WRITE, 0xb0);
+/// Flag of [`DRM_IOCTL_MODE_PAGE_FLIP`]: tell when it is done.
+pub const DRM_MODE_PAGE_FLIP_EVENT: u32 = 1;
+/// Bytes of the event that tells it.
+pub const DRM_EVENT_VBLANK_SIZE: usize = 32;
+/// Attaches a fence to a vgem buffer.
+pub const DRM_IOCTL_VGEM_FENCE_ATTACH: u32 = drm::<VgemFenceAttach>(READ | WRITE, 0x41);
+/// Flag of [`DRM_IOCTL_VGEM_FENCE_ATTACH`]: the fence is a writer's.
+pub const VGEM_FENCE_WRITE: u32 = 1;
+/// Signals such a fence, which ends with it.
+pub const DRM_IOCTL_VGEM_FENCE_SIGNAL: u32 = drm::<VgemFenceSignal>(WRITE, 0x42);
 /// Creates a dumb buffer.
 pub const DRM_IOCTL_MODE_CREATE_DUMB: u32 = drm::<CreateDumb>(READ | WRITE, 0xb2);
 /// The mmap offset of a dumb buffer.
 pub const DRM_IOCTL_MODE_MAP_DUMB: u32 = drm::<MapDumb>(READ | WRITE, 0xb3);
+/// Destroys a dumb buffer; the argument, `struct drm_mode_destroy_dumb`, is its handle.
+pub const DRM_IOCTL_MODE_DESTROY_DUMB: u32 = drm::<u32>(READ | WRITE, 0xb4);
 /// Adds a framebuffer over handles.
 pub const DRM_IOCTL_MODE_ADDFB2: u32 = drm::<FbCmd2>(READ | WRITE, 0xb8);
 /// Looks a framebuffer up, and opens new handles of its objects for a privileged caller.
@@ -158,6 +221,13 @@ mod tests {
         assert_eq!(DRM_IOCTL_PRIME_HANDLE_TO_FD, 0xc00c_642d);
         assert_eq!(DRM_IOCTL_PRIME_FD_TO_HANDLE, 0xc00c_642e);
         assert_eq!(DRM_IOCTL_MODE_CREATE_DUMB, 0xc020_64b2);
+        assert_eq!(DRM_IOCTL_MODE_DESTROY_DUMB, 0xc004_64b4);
+        assert_eq!(DRM_IOCTL_MODE_GETRESOURCES, 0xc040_64a0);
+        assert_eq!(DRM_IOCTL_MODE_SETCRTC, 0xc068_64a2);
+        assert_eq!(DRM_IOCTL_MODE_GETCONNECTOR, 0xc050_64a7);
+        assert_eq!(DRM_IOCTL_MODE_PAGE_FLIP, 0xc018_64b0);
+        assert_eq!(DRM_IOCTL_VGEM_FENCE_ATTACH, 0xc010_6441);
+        assert_eq!(DRM_IOCTL_VGEM_FENCE_SIGNAL, 0x4008_6442);
         assert_eq!(DRM_IOCTL_MODE_ADDFB2, 0xc068_64b8);
         assert_eq!(DRM_IOCTL_GEM_CHANGE_HANDLE, 0xc008_64d2);
         assert_eq!(DMA_BUF_IOCTL_SYNC, 0x4008_6200);

@@ -7,7 +7,7 @@ use crate::outcome::{Outcome, refused};
 
 /// A device that can have framebuffers.
 #[inline(never)]
-fn open_display(options: &Options) -> Outcome<DrmFile> {
+pub fn open_display(options: &Options) -> Outcome<DrmFile> {
     let device = match options.device.as_deref() {
         Some(driver) => Device::find(driver)?,
         None => Device::find_any(&["virtio_gpu", "bochs-drm"])?,

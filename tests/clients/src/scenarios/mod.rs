@@ -1,16 +1,22 @@
 //! The scenarios: one table, and the functions behind it.
 
 mod endings;
+mod flips;
 mod framebuffers;
 mod holders;
 mod loops;
 mod mistakes;
+mod pairs;
 mod parts;
 mod processes;
+mod races;
+mod random;
 mod sequences;
 mod sharing;
 mod storms;
 mod table;
+mod travels;
+mod unbind;
 
 use crate::options::Options;
 use crate::outcome::Outcome;

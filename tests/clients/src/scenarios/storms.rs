@@ -1,17 +1,15 @@
 //! Many threads and processes at once: correct programs that give the kernel's locks something to do.
 
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use super::parts::{
     close_buffer, close_device, close_prime_fd, device, make_buffer, open_device, share, share_with_importer,
 };
 use crate::dmabuf::Source;
-use crate::drm::{Device, DrmFile, Handle};
+use crate::drm::{Device, DrmFile};
 use crate::options::Options;
-use crate::outcome::{Failed, Outcome, Stop, holds};
+use crate::outcome::{Outcome, Stop, holds};
 use crate::sys::fd::{Fd, read_byte, write_byte};
 use crate::sys::process::{fork_child, wait_well};
 use crate::sys::socket::{pair, receive_fd, send_fd};
@@ -42,7 +40,8 @@ fn in_threads(threads: u64, total: u64, body: impl Fn(usize, u64) -> Outcome + S
     })
 }
 
-fn join<T>(worker: thread::ScopedJoinHandle<'_, Outcome<T>>) -> Outcome<T> {
+/// What a thread came to.
+pub fn join<T>(worker: thread::ScopedJoinHandle<'_, Outcome<T>>) -> Outcome<T> {
     worker.join().unwrap_or_else(|_| Err(Stop::Unexpected("a thread panicked".to_owned())))
 }
 
@@ -72,7 +71,7 @@ pub fn storm_of_threads(options: &Options) -> Outcome {
 
 /// One buffer's way from one file to another; the direction and the order of the three closes vary with the round.
 #[inline(never)]
-fn exchange_buffer(own: DrmFile, shared: DrmFile, round: u64) -> Outcome {
+pub fn exchange_buffer(own: DrmFile, shared: DrmFile, round: u64) -> Outcome {
     let (maker, taker) = if round.is_multiple_of(2) { (own, shared) } else { (shared, own) };
     let buffer = make_buffer(maker)?;
     let prime = share(maker, buffer)?;
@@ -180,8 +179,9 @@ pub fn storm_of_names(options: &Options) -> Outcome {
     Ok(())
 }
 
+/// An object under two handles of two files, by its global name; both are exported, and closed in two orders.
 #[inline(never)]
-fn open_by_name(own: DrmFile, next: DrmFile, round: u64) -> Outcome {
+pub fn open_by_name(own: DrmFile, next: DrmFile, round: u64) -> Outcome {
     let buffer = make_buffer(own)?;
     let name = own.flink(buffer)?;
     let opened = next.open_name(name)?;
@@ -235,62 +235,6 @@ fn share_within_file(file: DrmFile, foreign: Option<Fd>) -> Outcome {
     }
     close_prime_fd(prime)?;
     close_buffer(file, buffer)
-}
-
-/// One thread creates, another closes numbers that it guesses, so that a close may come while a create publishes.
-#[inline(never)]
-pub fn race_create_against_close(options: &Options) -> Outcome {
-    let file = open_device(options)?;
-    let stop = AtomicBool::new(false);
-    let (created, stolen) = thread::scope(|scope| {
-        let creator = scope.spawn(|| create_until(file, &stop));
-        let guesser = scope.spawn(|| close_guessed_until(file, &stop));
-        thread::sleep(Duration::from_secs(options.seconds.unwrap_or(2)));
-        stop.store(true, Ordering::Relaxed);
-        Ok::<_, Stop>((join(creator)?, join(guesser)?))
-    })?;
-    // The last created buffer may still be open; nobody knows whether its close or the guess came first.
-    for guess in GUESSES {
-        close_if_open(file, Handle(guess))?;
-    }
-    close_device(file)?;
-    println!("{created} created, {stolen} of them closed by the guessing thread");
-    Ok(())
-}
-
-/// The numbers that a file with at most one open handle gives out, and some that it never does.
-const GUESSES: std::ops::RangeInclusive<u32> = 1..=3;
-
-#[inline(never)]
-fn create_until(file: DrmFile, stop: &AtomicBool) -> Outcome<u64> {
-    let mut created = 0;
-    while !stop.load(Ordering::Relaxed) {
-        let buffer = make_buffer(file)?;
-        close_if_open(file, buffer)?;
-        created += 1;
-    }
-    Ok(created)
-}
-
-#[inline(never)]
-fn close_guessed_until(file: DrmFile, stop: &AtomicBool) -> Outcome<u64> {
-    let mut stolen = 0;
-    while !stop.load(Ordering::Relaxed) {
-        for guess in GUESSES {
-            stolen += u64::from(close_if_open(file, Handle(guess))?);
-        }
-    }
-    Ok(stolen)
-}
-
-/// Closes a handle that someone else may have closed; true when it was open.
-#[inline(never)]
-fn close_if_open(file: DrmFile, handle: Handle) -> Outcome<bool> {
-    match file.gem_close(handle) {
-        Ok(()) => Ok(true),
-        Err(Failed { errno: libc::EINVAL, .. }) => Ok(false),
-        Err(failed) => Err(failed.into()),
-    }
 }
 
 #[cfg(test)]

@@ -193,6 +193,23 @@ pub fn write_byte(to: Fd, byte: u8) -> Answer {
     if put == 1 { Ok(()) } else { Err(Failed { what: "write", errno: last_errno() }) }
 }
 
+/// Reads once into `bytes`; gives how many came.
+///
+/// # Errors
+/// As read(2).
+#[inline(never)]
+pub fn read_bytes(from: Fd, bytes: &mut [u8]) -> Answer<usize> {
+    loop {
+        // SAFETY: `bytes` is writable for its length.
+        let got = unsafe { libc::read(from.0, bytes.as_mut_ptr().cast(), bytes.len()) };
+        match usize::try_from(got) {
+            Ok(got) => return Ok(got),
+            Err(_) if last_errno() == libc::EINTR => {}
+            Err(_) => return Err(Failed { what: "read", errno: last_errno() }),
+        }
+    }
+}
+
 /// Waits until `fd` is readable, at most `millis`; false when the time ran out.
 ///
 /// # Errors
@@ -202,5 +219,6 @@ pub fn wait_readable(fd: Fd, millis: i32) -> Answer<bool> {
     let mut one = libc::pollfd { fd: fd.0, events: libc::POLLIN, revents: 0 };
     // SAFETY: `one` is a single pollfd.
     let ret = unsafe { libc::poll(&raw mut one, 1, millis) };
-    check("poll", ret).map(|n| n > 0)
+    let came = check("poll", ret).map(|n| n > 0);
+    note(came, || format!("poll fd={fd}"), |came| if *came { "ready" } else { "time-out" }.to_owned())
 }

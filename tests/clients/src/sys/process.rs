@@ -4,10 +4,12 @@ use std::convert::Infallible;
 use std::ffi::CString;
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::check;
 use crate::outcome::{Answer, EXIT_DONE, EXIT_SKIPPED, Failed, Outcome, Stop};
-use crate::steps::note;
+use crate::steps::{note, note_done};
+use crate::sys::fd::Fd;
 
 /// A process id.
 pub type Pid = i32;
@@ -37,6 +39,30 @@ pub fn set_name(name: &str) -> Answer {
     };
     // SAFETY: `name` is a NUL-terminated string that lives across the call.
     check("PR_SET_NAME", unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) }).map(drop)
+}
+
+/// This process's id.
+pub fn process_id() -> Pid {
+    std::process::id().cast_signed()
+}
+
+/// Keeps the calling thread on one cpu: the `index`-th of those it may run on, counted round and round.
+///
+/// # Errors
+/// As sched_setaffinity(2).
+pub fn stay_on_cpu(index: usize) -> Answer {
+    // SAFETY: `cpu_set_t` is plain data for which all zeroes is a value, the empty set; the macros only read and write it.
+    unsafe {
+        let mut allowed: libc::cpu_set_t = std::mem::zeroed();
+        check("sched_getaffinity", libc::sched_getaffinity(0, size_of_val(&allowed), &raw mut allowed))?;
+        let cpus: Vec<usize> =
+            (0..libc::CPU_SETSIZE as usize).filter(|cpu| libc::CPU_ISSET(*cpu, &allowed)).collect();
+        let mut one: libc::cpu_set_t = std::mem::zeroed();
+        if let Some(cpu) = cpus.get(index % cpus.len().max(1)) {
+            libc::CPU_SET(*cpu, &mut one);
+        }
+        check("sched_setaffinity", libc::sched_setaffinity(0, size_of_val(&one), &raw const one)).map(drop)
+    }
 }
 
 /// Forks a child that runs `body` and then exits normally with the code of its outcome.
@@ -88,6 +114,35 @@ pub fn wait_well(pid: Pid) -> Outcome {
     }
 }
 
+/// Takes a copy of another process's descriptor (5.6).
+///
+/// # Errors
+/// As pidfd_open(2) and pidfd_getfd(2): EPERM without the right to trace the process.
+#[inline(never)]
+pub fn take_fd(pid: Pid, fd: Fd) -> Answer<Fd> {
+    // SAFETY: no memory is passed.
+    let ret = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    let process = check("pidfd_open", ret as libc::c_int).map(Fd)?;
+    // SAFETY: no memory is passed.
+    let ret = unsafe { libc::syscall(libc::SYS_pidfd_getfd, process.0, fd.0, 0) };
+    let taken = check("pidfd_getfd", ret as libc::c_int).map(Fd);
+    let taken = note(taken, || format!("pidfd-getfd pid={pid} fd={fd}"), |fd| format!("fd={fd}"));
+    process.close()?;
+    taken
+}
+
+/// Kills a child that may have ended already.
+///
+/// # Errors
+/// As kill(2).
+#[inline(never)]
+pub fn kill(pid: Pid) -> Answer {
+    // SAFETY: no memory is passed.
+    note_done(check("kill", unsafe { libc::kill(pid, libc::SIGKILL) }).map(drop), || {
+        format!("kill pid={pid}")
+    })
+}
+
 /// Replaces this process by the same program with other arguments.
 ///
 /// # Errors
@@ -120,6 +175,33 @@ pub fn kill_self() -> Answer<Infallible> {
     let ret = unsafe { libc::raise(libc::SIGKILL) };
     check("raise", ret)?;
     Err(Failed { what: "raise", errno: libc::EINTR })
+}
+
+/// Set by SIGTERM once [`end_on_term`] was called.
+static TERM: AtomicBool = AtomicBool::new(false);
+
+/// From here on SIGTERM does not end the process: the scenario asks for it with [`term_came`], and ends well.
+///
+/// # Errors
+/// As sigaction(2).
+pub fn end_on_term() -> Answer {
+    extern "C" fn note_term(_signal: libc::c_int) {
+        TERM.store(true, Ordering::Relaxed);
+    }
+    // SAFETY: `sigaction` is plain data for which all zeroes is a value: no flags, nothing blocked. The handler only stores to
+    // an atomic.
+    let ret = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = note_term as extern "C" fn(libc::c_int) as libc::sighandler_t;
+        action.sa_flags = libc::SA_RESTART;
+        libc::sigaction(libc::SIGTERM, &raw const action, std::ptr::null_mut())
+    };
+    check("sigaction", ret).map(drop)
+}
+
+/// Has SIGTERM come?
+pub fn term_came() -> bool {
+    TERM.load(Ordering::Relaxed)
 }
 
 /// Blocks SIGUSR1 for this thread, so that [`wait_for_usr1`] can take it even when it comes early.
