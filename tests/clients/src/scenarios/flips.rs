@@ -5,7 +5,7 @@ use super::parts::{close_device, close_prime_fd, keep_frame, share};
 use crate::drm::{DrmFile, Handle};
 use crate::kms::Display;
 use crate::options::Options;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Stop};
 
 /// A buffer that can be shown.
 struct Frame {
@@ -46,8 +46,12 @@ fn make_frame(file: DrmFile, display: &Display) -> Outcome<Frame> {
     let (width, height) = display.size();
     let (buffer, pitch) = file.create_dumb_of(width, height)?;
     let fb = file.add_fb_of(buffer, width, height, pitch)?;
-    // A screen recorder looks at it.
-    close_prime_fd(share(file, buffer)?)?;
+    // A screen recorder looks at it, where the driver lets it.
+    match share(file, buffer) {
+        Ok(prime) => close_prime_fd(prime)?,
+        Err(Stop::Skip(_)) => {}
+        Err(stop) => return Err(stop),
+    }
     Ok(Frame { buffer, fb })
 }
 

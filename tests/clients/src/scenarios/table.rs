@@ -509,7 +509,7 @@ pub const ALL: &[Scenario] = &[
         about: "unbind virtio-gpu while another process holds its buffer, close everything, bind it again",
         needs: "virtio_gpu, vgem, root",
         ends: Clean,
-        options: &["--importer"],
+        options: &["--importer", "--forget"],
         run: unbind::unbind_while_shared,
     },
     Scenario {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::parts::{close_buffer, close_device, close_prime_fd, make_buffer, share, share_with_importer};
 use crate::drm::{Device, forget_nodes};
 use crate::options::Options;
-use crate::outcome::{Outcome, Stop, holds};
+use crate::outcome::{Outcome, Stop, holds, refused};
 use crate::sys::fd::{Fd, read_byte, write_byte};
 use crate::sys::process::{fork_child, wait_well};
 use crate::sys::socket::{pair, receive_fd, send_fd};
@@ -36,10 +36,16 @@ pub fn unbind_while_shared(options: &Options) -> Outcome {
     send_fd(here, prime)?;
     holds(read_byte(here)?.is_some(), || "the importing process ended early".to_owned())?;
     close_prime_fd(prime)?;
-    close_buffer(file, buffer)?;
-    close_device(file)?;
-
-    tell_driver("unbind", &device)?;
+    if options.forget {
+        tell_driver("unbind", &device)?;
+        // A file of a device that is gone can only be closed.
+        refused(file.gem_close(buffer), "closing a handle of an unbound device", libc::ENODEV)?;
+        close_device(file)?;
+    } else {
+        close_buffer(file, buffer)?;
+        close_device(file)?;
+        tell_driver("unbind", &device)?;
+    }
     println!("unbound {device}");
     write_byte(here, 1)?;
     here.close()?;
