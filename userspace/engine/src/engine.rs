@@ -10,7 +10,7 @@ use crate::on_handle::Left;
 use crate::reach::Reach;
 use crate::rests;
 use crate::rules::RuleId;
-use crate::settle::Settling;
+use crate::seen::Seen;
 use crate::state::{State, stamp};
 use crate::thread::{Frame, Threads};
 
@@ -82,8 +82,9 @@ pub struct Engine {
     pub(crate) at_exit: u32,
     pub(crate) left: Vec<Left>,
     pub(crate) notes: Notes,
-    pub(crate) settling: Settling,
-    findings: Vec<Finding>,
+    pub(crate) seen: Seen,
+    pub(crate) findings: Vec<Finding>,
+    near_misses: Vec<Finding>,
     doubts: Vec<Doubt>,
     seq: u64,
     drops: u64,
@@ -105,8 +106,9 @@ impl Engine {
             at_exit,
             left: Vec::new(),
             notes: Notes::default(),
-            settling: Settling::default(),
+            seen: Seen::default(),
             findings: Vec::new(),
+            near_misses: Vec::new(),
             doubts: Vec::new(),
             seq: 0,
             drops: 0,
@@ -323,6 +325,12 @@ impl Engine {
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
+    }
+
+    /// Legal today, and a bug in another era or one step further: told, never a part of the verdict.
+    #[must_use]
+    pub fn near_misses(&self) -> &[Finding] {
+        &self.near_misses
     }
 
     /// The overall answer so far.

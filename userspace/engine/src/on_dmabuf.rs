@@ -236,6 +236,7 @@ impl Engine {
 
     /// One fd of one process is closed: by close(2) where that comes this way, or by its exit.
     fn fd_closed(&mut self, p: &BufFields, at: Stamp, exiting: bool) {
+        self.seen.closed(p.ino, at.tgid);
         let buf = self.state.buf(p.dma_buf, p.ino);
         let grants = &mut self.state.bufs[buf].grants;
         let own = grants.iter().rposition(|g| g.at.tgid == at.tgid).map(|ix| grants.remove(ix));

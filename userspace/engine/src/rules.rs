@@ -11,6 +11,8 @@ pub enum Class {
     Violation,
     /// User space used the API against its rules.
     Misuse,
+    /// Legal today, but a bug under an older profile, or one reordering away. Never a part of the verdict.
+    NearMiss,
 }
 
 impl Class {
@@ -21,6 +23,7 @@ impl Class {
             Self::Leak => "leak",
             Self::Violation => "violation",
             Self::Misuse => "misuse",
+            Self::NearMiss => "near-miss",
         }
     }
 }

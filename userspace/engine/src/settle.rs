@@ -2,26 +2,14 @@
 //!
 //! Leaks of kernel references are judged only here (C.6): everything that can end has had its time.
 
-use gemscope_common::{SeenFd, Settle};
-use rustc_hash::FxHashMap;
+use gemscope_common::Settle;
 
 use crate::case::Case;
 use crate::engine::Engine;
 use crate::entity::{BufKey, HoldKind, ObjectKey};
 use crate::finding::{Doubt, Holder, HolderKind, Stamp, What};
 use crate::rules::RuleId;
-
-/// What the scan before a settle point found.
-#[derive(Default)]
-pub(crate) struct Settling {
-    seen: FxHashMap<u64, Vec<(u32, i32)>>,
-}
-
-impl Settling {
-    pub fn seen(&mut self, p: &SeenFd) {
-        self.seen.entry(p.ino).or_default().push((p.tgid, p.fd));
-    }
-}
+use crate::seen::Scan;
 
 impl Engine {
     /// Entities of the scope that can still end by themselves: while there are any, a settle point is worth waiting for.
@@ -67,6 +55,7 @@ impl Engine {
         if p.alive > 0 && p.cut == 0 {
             self.doubt(Doubt::StillRunning(p.alive));
         }
+        self.seen.scanned(Scan::of(p));
         let mut objects: Vec<_> = self.state.objects.keys().filter(|k| self.object_overdue(*k)).collect();
         objects.sort_unstable_by_key(|k| self.state.objects[*k].number);
         for key in objects {
@@ -83,7 +72,9 @@ impl Engine {
             .values()
             .filter(|b| b.in_scope && b.born.is_known() && b.released.is_some())
             .count() as u64;
-        self.settling = Settling::default();
+        self.note_held();
+        self.add_seen_to_findings();
+        self.seen.forget_scan();
     }
 
     fn object_leaked(&mut self, key: ObjectKey, at: Stamp) {
@@ -101,14 +92,13 @@ impl Engine {
 
     fn buf_leaked(&mut self, key: BufKey, p: &Settle, at: Stamp) {
         let b = &self.state.bufs[key];
-        if self.settling.seen.contains_key(&b.ino) {
-            self.notes.held_outside += 1;
+        if self.seen.holds_file(b.ino) {
             return;
         }
         // Without a complete scan an fd that nobody saw may hold it.
-        const COMPLETE: u32 = 1;
-        let tainted = self.state.stale(b.sure) || p.scan != COMPLETE || p.unreadable > 0;
-        if p.unreadable > 0 {
+        let complete = Scan::of(p) == Scan::Complete;
+        let tainted = self.state.stale(b.sure) || !complete;
+        if !complete {
             self.doubt(Doubt::Unreadable(p.unreadable));
         }
         let earlier = self.state.bufs[key].born;
