@@ -11,7 +11,7 @@ use crate::on_close::Left;
 use crate::reach::Reach;
 use crate::rests;
 use crate::rules::RuleId;
-use crate::settle::Settling;
+use crate::seen::Seen;
 use crate::state::{State, stamp};
 use crate::thread::{Frame, Threads};
 
@@ -83,14 +83,14 @@ pub struct Engine {
     pub(crate) at_exit: u32,
     pub(crate) left: Vec<Left>,
     pub(crate) notes: Notes,
-    pub(crate) settling: Settling,
+    pub(crate) seen: Seen,
     pub(crate) calls: Calls,
     pub(crate) near_misses: NearMisses,
     /// This kernel's `drm_vma_node_allow` was seen to be hit: that a handle was not allowed yet means something.
     pub(crate) allows_seen: bool,
     /// A handle count above zero was read: that one is zero means something.
     pub(crate) counts_seen: bool,
-    findings: Vec<Finding>,
+    pub(crate) findings: Vec<Finding>,
     doubts: Vec<Doubt>,
     seq: u64,
     drops: u64,
@@ -112,7 +112,7 @@ impl Engine {
             at_exit,
             left: Vec::new(),
             notes: Notes::default(),
-            settling: Settling::default(),
+            seen: Seen::default(),
             calls: Calls::default(),
             near_misses: NearMisses::default(),
             allows_seen: false,

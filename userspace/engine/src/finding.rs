@@ -120,6 +120,13 @@ pub enum HolderKind {
         /// the fd, -1 when not known
         fd: i32,
     },
+    /// An `O_PATH` fd of a dma-buf: it holds the directory entry, not the file (B14).
+    PathFd {
+        /// the process
+        tgid: u32,
+        /// the fd
+        fd: i32,
+    },
     /// A user mapping.
     Mapping {
         /// the process, 0 when not known
@@ -327,7 +334,8 @@ pub struct Finding {
     pub event: LifeEvent,
     /// The earlier event that it conflicts with: for leaks the acquisition.
     pub conflict: Option<LifeEvent>,
-    /// Who still holds the entity, at the moment of the finding.
+    /// Who still holds the entity, at the moment of the finding; and, where a leak's dma-buf still lives at the settle
+    /// point, who was seen to hold it then.
     pub holders: Vec<Holder>,
     /// The entity's story so far, oldest first.
     pub life: Vec<LifeEvent>,
@@ -348,6 +356,19 @@ pub enum Verdict {
     Undecided(Vec<Doubt>),
 }
 
+/// A dma-buf of the scope that processes held at a settle point. That is told and not judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The dma-buf.
+    pub entity: Entity,
+    /// Its last file reference is gone: only its destruction waits, for those who hold its path (B14).
+    pub deferred: bool,
+    /// Is one of the holders a process outside of the scope?
+    pub outside: bool,
+    /// Fds, mappings, paths and handles by which it is held.
+    pub holders: Vec<Holder>,
+}
+
 /// Things that are told but not judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Notes {
@@ -361,7 +382,8 @@ pub struct Notes {
     pub fds_left_ignored: u64,
     /// Objects, dma-bufs and files that were older than the trace.
     pub pre_existing: u64,
-    /// dma-bufs of the scope that processes outside it still hold.
+    /// dma-bufs of the scope that processes outside it still hold; [`Engine::held_outside`](crate::Engine::held_outside)
+    /// names them.
     pub held_outside: u64,
     /// dma-bufs whose destruction waits for a path holder (`O_PATH`).
     pub deferred: u64,

@@ -22,11 +22,12 @@ mod on_process;
 mod reach;
 mod rests;
 pub mod rules;
+mod seen;
 mod settle;
 mod state;
 mod story;
 mod thread;
 
 pub use engine::{Config, Counts, Engine};
-pub use finding::{Doubt, Entity, Finding, Holder, HolderKind, LifeEvent, Notes, Stamp, Verdict, What};
+pub use finding::{Doubt, Entity, Finding, Held, Holder, HolderKind, LifeEvent, Notes, Stamp, Verdict, What};
 pub use rules::{Class, Rule, RuleId};

@@ -272,13 +272,13 @@ impl Engine {
         self.file_once(case);
     }
 
-    /// R11, L5: the buffer's last file reference is gone, and a device is still attached.
-    pub(crate) fn check_attachments_left(&mut self, buf: BufKey, what: What, at: Stamp) {
+    /// R11, L5: the buffer is destroyed, and a device is still attached.
+    pub(crate) fn check_attachments_left(&mut self, buf: BufKey, at: Stamp) {
         let left = self.state.attachments.values().filter(|a| a.buf == buf).min_by_key(|a| a.at.seq);
         let Some((taken, sure)) = left.map(|a| (a.at, a.sure)) else { return };
         let tainted = self.state.stale(sure) || self.state.stale(self.state.bufs[buf].sure);
         let evidence = (self.buf_holders(buf), self.buf_life(buf));
-        let case = Case::new(RuleId::AttachmentLeak, self.buf_entity(buf), what, at)
+        let case = Case::new(RuleId::AttachmentLeak, self.buf_entity(buf), What::Released, at)
             .against(What::Attached, taken)
             .evidence(evidence)
             .tainted(tainted);

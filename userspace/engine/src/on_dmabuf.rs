@@ -82,6 +82,7 @@ impl Engine {
             ProbeId::BufRelease if p.dma_buf != 0 => {
                 self.file_released(p, at);
                 if let Some(buf) = self.state.find_buf(p.dma_buf) {
+                    self.check_attachments_left(buf, at);
                     self.state.end_buf(buf, at);
                 }
             }
@@ -201,7 +202,6 @@ impl Engine {
             return;
         }
         (b.released, b.released_in) = (Some(at), epoch);
-        self.check_attachments_left(buf, What::FileReleased, at);
         self.check_vmaps_left(buf, p.vmapping_counter, at);
         self.state.last_puts.remove(&buf);
         let tainted = self.state.stale(self.state.bufs[buf].sure) || !self.state.bufs[buf].born.is_known();
@@ -260,6 +260,7 @@ impl Engine {
 
     /// One fd of one process is closed: by close(2) where that comes this way, or by its exit.
     fn fd_closed(&mut self, p: &BufFields, at: Stamp, exiting: bool) {
+        self.seen.closed(p.ino, at.tgid);
         let buf = self.state.buf(p.dma_buf, p.ino);
         let grants = &mut self.state.bufs[buf].grants;
         let own = grants.iter().rposition(|g| g.at.tgid == at.tgid).map(|ix| grants.remove(ix));
@@ -346,7 +347,11 @@ impl Engine {
             .evidence(evidence)
             .tainted(tainted);
         self.file(case);
-        // What is gone is gone: the other handle's entry.
+        // What is gone is gone, the other handle's entry; that the own one stays is told by this.
         self.state.drop_hold(buf, other.kind);
+        let own = self.state.files[file].handles.live(id);
+        if let Some(h) = own.and_then(|h| self.state.handles.get_mut(h)) {
+            h.cached = None;
+        }
     }
 }

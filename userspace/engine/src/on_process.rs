@@ -28,7 +28,7 @@ impl Engine {
             }
             ProbeId::SeenFd => {
                 let p: &SeenFd = record.payload();
-                self.settling.seen(p);
+                self.seen.take(p);
             }
             ProbeId::Missed => {
                 let p: &Missed = record.payload();

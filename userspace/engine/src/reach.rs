@@ -93,6 +93,11 @@ impl Reach {
         Some(self.processes.get(&tgid)?.exit_code? & 0x7f != 0)
     }
 
+    /// Is the process with this number still the one that had it when the trace began?
+    pub fn is_from_before(&self, tgid: u32) -> bool {
+        self.processes.get(&tgid).is_none_or(|p| p.forked == 0 && p.exit_code.is_none())
+    }
+
     pub fn comm(&self, tgid: u32) -> Option<&[u8]> {
         let comm = kernel_str(&self.processes.get(&tgid)?.comm);
         (!comm.is_empty()).then_some(comm)

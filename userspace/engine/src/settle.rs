@@ -2,26 +2,14 @@
 //!
 //! Leaks of kernel references are judged only here (C.6): everything that can end has had its time.
 
-use gemscope_common::{SeenFd, Settle};
-use rustc_hash::FxHashMap;
+use gemscope_common::Settle;
 
 use crate::case::Case;
 use crate::engine::Engine;
-use crate::entity::{BufKey, HoldKind, ObjectKey};
+use crate::entity::{Attachment, BufKey, Framebuffer, HoldKind, ObjectKey};
 use crate::finding::{Doubt, Entity, Holder, HolderKind, Stamp, What};
 use crate::rules::RuleId;
-
-/// What the scan before a settle point found.
-#[derive(Default)]
-pub(crate) struct Settling {
-    seen: FxHashMap<u64, Vec<(u32, i32)>>,
-}
-
-impl Settling {
-    pub fn seen(&mut self, p: &SeenFd) {
-        self.seen.entry(p.ino).or_default().push((p.tgid, p.fd));
-    }
-}
+use crate::seen::Scan;
 
 impl Engine {
     /// Entities of the scope that can still end by themselves: while there are any, a settle point is worth waiting for.
@@ -29,7 +17,7 @@ impl Engine {
     pub fn pending(&self) -> usize {
         let objects = self.state.objects.keys().filter(|k| self.object_overdue(*k)).count();
         let bufs = self.state.bufs.keys().filter(|k| self.buf_overdue(*k)).count();
-        objects + bufs
+        objects + bufs + self.orphans().count() + self.framebuffers_overdue().count()
     }
 
     /// C.6 L3: nothing that can be named holds it.
@@ -67,6 +55,7 @@ impl Engine {
         if p.alive > 0 && p.cut == 0 {
             self.doubt(Doubt::StillRunning(p.alive));
         }
+        self.seen.scanned(Scan::of(p));
         let mut objects: Vec<_> = self.state.objects.keys().filter(|k| self.object_overdue(*k)).collect();
         objects.sort_unstable_by_key(|k| self.state.objects[*k].number);
         for key in objects {
@@ -85,7 +74,9 @@ impl Engine {
             .values()
             .filter(|b| b.in_scope && b.born.is_known() && b.released.is_some())
             .count() as u64;
-        self.settling = Settling::default();
+        self.note_held();
+        self.add_seen_to_findings();
+        self.seen.forget_scan();
     }
 
     fn object_leaked(&mut self, key: ObjectKey, at: Stamp) {
@@ -103,14 +94,13 @@ impl Engine {
 
     fn buf_leaked(&mut self, key: BufKey, p: &Settle, at: Stamp) {
         let b = &self.state.bufs[key];
-        if self.settling.seen.contains_key(&b.ino) {
-            self.notes.held_outside += 1;
+        if self.seen.holds_file(b.ino) {
             return;
         }
         // Without a complete scan an fd that nobody saw may hold it.
-        const COMPLETE: u32 = 1;
-        let tainted = self.state.stale(b.sure) || p.scan != COMPLETE || p.unreadable > 0;
-        if p.unreadable > 0 {
+        let complete = Scan::of(p) == Scan::Complete;
+        let tainted = self.state.stale(b.sure) || !complete;
+        if !complete {
             self.doubt(Doubt::Unreadable(p.unreadable));
         }
         // Whoever attached a device has the reference too: it is the attachment that was forgotten.
@@ -131,39 +121,38 @@ impl Engine {
         self.file(case);
     }
 
-    /// L5: attachments whose importer object is gone.
+    /// L5: attachments whose importer object is gone, or whose buffer lives only as a directory entry.
+    fn orphans(&self) -> impl Iterator<Item = &Attachment> {
+        self.state.attachments.values().filter(|a| {
+            let buf = self.state.bufs.get(a.buf);
+            buf.is_some_and(|b| b.in_scope && (a.orphaned.is_some() || b.released.is_some()))
+        })
+    }
+
     fn orphans_left(&mut self, at: Stamp) {
-        let mut orphans: Vec<_> = self
-            .state
-            .attachments
-            .values()
-            .filter(|a| a.orphaned.is_some() && self.state.bufs.get(a.buf).is_some_and(|b| b.in_scope))
-            .map(|a| (a.at, a.buf, a.sure))
-            .collect();
+        let mut orphans: Vec<_> = self.orphans().map(|a| (a.at, a.buf, a.sure)).collect();
         orphans.sort_unstable_by_key(|(taken, ..)| taken.seq);
         orphans.dedup_by_key(|(_, buf, _)| *buf);
         for (taken, buf, sure) in orphans {
-            let tainted = self.state.stale(sure);
             let evidence = (self.buf_holders(buf), self.buf_life(buf));
             let case = Case::new(RuleId::AttachmentLeak, self.buf_entity(buf), What::Settled, at)
                 .against(What::Attached, taken)
                 .evidence(evidence)
-                .tainted(tainted);
+                .tainted(self.state.stale(sure));
             self.file(case);
         }
     }
 
     /// L11: framebuffers of processes that have exited and closed every DRM file.
-    fn framebuffers_left(&mut self, at: Stamp) {
+    fn framebuffers_overdue(&self) -> impl Iterator<Item = &Framebuffer> {
         let files: Vec<u32> = self.state.files.values().map(|f| f.opened.tgid).collect();
-        let gone = |tgid: u32| self.reach.killed(tgid).is_some() && !files.contains(&tgid);
-        let mut left: Vec<_> = self
-            .state
-            .framebuffers
-            .values()
-            .filter(|fb| fb.in_scope && !fb.closed && gone(fb.at.tgid))
-            .map(|fb| (fb.at, fb.id, fb.planes.first().copied(), fb.sure))
-            .collect();
+        let gone = move |tgid: u32| self.reach.killed(tgid).is_some() && !files.contains(&tgid);
+        self.state.framebuffers.values().filter(move |fb| fb.in_scope && !fb.closed && gone(fb.at.tgid))
+    }
+
+    fn framebuffers_left(&mut self, at: Stamp) {
+        let left = self.framebuffers_overdue().map(|fb| (fb.at, fb.id, fb.planes.first().copied(), fb.sure));
+        let mut left: Vec<_> = left.collect();
         left.sort_unstable_by_key(|(made, ..)| made.seq);
         for (made, id, plane, sure) in left {
             let evidence = plane.map(|o| (self.object_holders(o), self.object_life(o))).unwrap_or_default();

@@ -22,7 +22,11 @@ impl Engine {
 
     pub(crate) fn buf_entity(&self, key: BufKey) -> Entity {
         match self.state.bufs.get(key) {
-            Some(b) => Entity::DmaBuf { ino: b.ino, id: b.number, size: b.size },
+            Some(b) => {
+                // Of one older than the trace only a scan can tell.
+                let size = if b.size == 0 { self.seen.size(b.ino) } else { b.size };
+                Entity::DmaBuf { ino: b.ino, id: b.number, size }
+            }
             None => Entity::DmaBuf { ino: 0, id: 0, size: 0 },
         }
     }
@@ -82,12 +86,7 @@ impl Engine {
             };
             holders.push(Holder { kind, taken: hold.at });
         }
-        for g in &b.grants {
-            // A process that has exited holds no fd.
-            if self.reach.killed(g.at.tgid).is_none() && b.released.is_none() {
-                holders.push(Holder { kind: HolderKind::Fd { tgid: g.at.tgid, fd: g.fd }, taken: g.at });
-            }
-        }
+        holders.extend(self.process_holders(b));
         for a in self.state.attachments.values().filter(|a| a.buf == key) {
             holders.push(Holder { kind: HolderKind::Attachment, taken: a.at });
         }

@@ -16,6 +16,7 @@ use gemscope_probes::facts::KernelFacts;
 use gemscope_trace::{Definition, Stack, StackKind};
 
 use process::Processes;
+pub(crate) use process::read_process;
 use symbols::{KernelSymbols, UserSymbols};
 use tap::Sight;
 pub(crate) use tap::Tap;

@@ -31,6 +31,7 @@ pub struct Directory {
     kept_files: FxHashSet<u32>,
     kept_bufs: FxHashSet<u32>,
     findings_seen: usize,
+    near_misses_seen: usize,
 }
 
 impl Directory {
@@ -42,7 +43,12 @@ impl Directory {
         const BUF_EXPORT: u16 = ProbeId::BufExport as u16;
         const BUF_RELEASE: u16 = ProbeId::BufRelease as u16;
         if engine.findings().len() != self.findings_seen {
-            self.keep(engine.findings());
+            self.keep(engine.findings().get(self.findings_seen..).unwrap_or_default());
+            self.findings_seen = engine.findings().len();
+        }
+        if engine.near_misses().len() != self.near_misses_seen {
+            self.keep(engine.near_misses().get(self.near_misses_seen..).unwrap_or_default());
+            self.near_misses_seen = engine.near_misses().len();
         }
         match record.header.probe {
             FILE_OPEN => self.opened(engine, record.payload()),
@@ -109,7 +115,7 @@ impl Directory {
 
     #[cold]
     fn keep(&mut self, findings: &[Finding]) {
-        for finding in findings.get(self.findings_seen..).unwrap_or_default() {
+        for finding in findings {
             self.keep_entity(finding.entity);
             for holder in &finding.holders {
                 match holder.kind {
@@ -121,13 +127,13 @@ impl Directory {
                         self.kept_files.insert(file);
                     }
                     HolderKind::Fd { .. }
+                    | HolderKind::PathFd { .. }
                     | HolderKind::Mapping { .. }
                     | HolderKind::Framebuffer { .. }
                     | HolderKind::Attachment => {}
                 }
             }
         }
-        self.findings_seen = findings.len();
     }
 
     fn keep_entity(&mut self, entity: Entity) {

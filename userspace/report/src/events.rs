@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use gemscope_common::{
     Attachment, Buf, BufAccess, BufExport, BufIoctl, ChangeHandle, DrmFile, Flags, Framebuffer, Gem, Layout,
     Mapping, Missed, Phase, Prime, ProbeId, Process, Record, Scope, SeenFd, Settle, err_ptr, kernel_str,
+    seen,
 };
 use gemscope_engine::{Engine, Entity};
 
@@ -187,7 +188,16 @@ fn fields(s: &mut String, record: &Record, names: &Names) {
         Some(Layout::Settle) => s.push_str(&format!(" alive {}", record.payload::<Settle>().alive)),
         Some(Layout::SeenFd) => {
             let p: &SeenFd = record.payload();
-            s.push_str(&format!(" inode {} process {} fd {}", p.ino, p.tgid, p.fd));
+            s.push_str(&format!(" inode {} process {}", p.ino, p.tgid));
+            match p.kind {
+                seen::FD => s.push_str(&format!(" fd {}", p.fd)),
+                seen::PATH => s.push_str(&format!(" path-fd {}", p.fd)),
+                seen::MAPPING => s.push_str(" mapping"),
+                kind => s.push_str(&format!(" kind {kind}")),
+            }
+            if p.at_start != 0 {
+                s.push_str(" at start");
+            }
         }
         Some(Layout::Missed) => {
             let p: &Missed = record.payload();

@@ -13,6 +13,7 @@ pub mod events;
 pub mod json;
 mod judgement;
 mod names;
+mod notes;
 pub mod text;
 
 pub use context::{Context, MissingProbe};

@@ -125,6 +125,9 @@ impl Names<'_> {
             HolderKind::Exported(e) => format!("{}, exported from it", self.entity(e)),
             HolderKind::Fd { tgid, fd: -1 } => format!("a dma-buf fd of {}", self.process(tgid)),
             HolderKind::Fd { tgid, fd } => format!("dma-buf fd {fd} of {}", self.process(tgid)),
+            HolderKind::PathFd { tgid, fd } => {
+                format!("O_PATH fd {fd} of {}, which holds the path only", self.process(tgid))
+            }
             HolderKind::Mapping { tgid: 0 } => "a user mapping".to_owned(),
             HolderKind::Mapping { tgid } => format!("a user mapping of {}", self.process(tgid)),
             HolderKind::Framebuffer { id } => format!("framebuffer {id}"),
@@ -275,6 +278,10 @@ pub fn doubt(doubt: Doubt) -> (String, &'static str) {
                 plural(u64::from(n), "process was", "processes were")
             ),
             "let the command end what it starts, or give it longer with --timeout",
+        ),
+        Doubt::Unreadable(0) => (
+            "the open files of some processes could not be seen".to_owned(),
+            "run as root in the initial pid namespace",
         ),
         Doubt::Unreadable(n) => (
             format!("the open files of {} could not be read", plural(u64::from(n), "process", "processes")),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gemscope_engine::{
-    Counts, Doubt, Entity, Finding, Holder, HolderKind, LifeEvent, Notes, RuleId, Stamp, Verdict, What,
+    Counts, Doubt, Entity, Finding, Held, Holder, HolderKind, LifeEvent, Notes, RuleId, Stamp, Verdict, What,
 };
 use gemscope_report::{Context, Directory, Judgement, MissingProbe, Names, escape, json, text};
 use gemscope_trace::{Definition, Definitions, Inlined, Process, Stack, StackKind, Symbol};
@@ -34,6 +34,7 @@ fn definitions() -> Definitions {
     let mut defs = Definitions::new();
     defs.extend([
         Definition::Process(Process { tgid: 20, comm: "bad\x1b[31m\u{202e}".into(), ..Process::default() }),
+        Definition::Process(Process { tgid: 812, comm: "compositor".into(), ..Process::default() }),
         Definition::Stack(Stack { id: 1, kind: StackKind::Kernel, tgid: 0, frames: vec![1, 2, 3] }),
         Definition::Stack(Stack { id: 1, kind: StackKind::User, tgid: 20, frames: vec![0x10, 0x20, 0x30] }),
         symbol(0, 1, "drm_gem_handle_create_tail", "drm", 0),
@@ -56,6 +57,7 @@ fn finding(number: u32, rule: RuleId) -> Finding {
         HolderKind::Exported(buf),
         HolderKind::Fd { tgid: 20, fd: 5 },
         HolderKind::Fd { tgid: 20, fd: -1 },
+        HolderKind::PathFd { tgid: 20, fd: 6 },
         HolderKind::Mapping { tgid: 0 },
         HolderKind::Mapping { tgid: 20 },
         HolderKind::Framebuffer { id: 41 },
@@ -73,7 +75,7 @@ fn finding(number: u32, rule: RuleId) -> Finding {
         holders: holders
             .map(|(i, kind)| Holder {
                 kind,
-                taken: if i == 7 { Stamp::default() } else { at(20 + i as u64, 20, 1) },
+                taken: if i == 8 { Stamp::default() } else { at(20 + i as u64, 20, 1) },
             })
             .collect(),
         life: vec![
@@ -83,6 +85,15 @@ fn finding(number: u32, rule: RuleId) -> Finding {
         tainted: false,
         proven: false,
     }
+}
+
+fn held(ino: u64, deferred: bool, outside: bool, kinds: &[HolderKind]) -> Held {
+    let holder = |kind: &HolderKind| Holder {
+        kind: *kind,
+        taken: if matches!(kind, HolderKind::Cache { .. }) { at(50, 812, 1) } else { Stamp::default() },
+    };
+    let entity = Entity::DmaBuf { ino, id: ino as u32, size: 4096 };
+    Held { entity, deferred, outside, holders: kinds.iter().map(holder).collect() }
 }
 
 fn everything() -> Judgement {
@@ -101,6 +112,22 @@ fn everything() -> Judgement {
     let missed = gemscope_common::ProbeId::HandleCreate as u16;
     Judgement {
         findings: vec![group, lost, cache, close],
+        // Any rule will do: what is told of it is the same.
+        near_misses: vec![finding(1, RuleId::CacheAfterClose), finding(2, RuleId::CacheAfterClose)],
+        held: vec![
+            held(
+                42,
+                false,
+                true,
+                &[
+                    HolderKind::Fd { tgid: 812, fd: 17 },
+                    HolderKind::Mapping { tgid: 20 },
+                    HolderKind::Cache { file: 1, handle: 3 },
+                ],
+            ),
+            held(43, true, true, &[HolderKind::PathFd { tgid: 20, fd: 5 }]),
+            held(44, false, false, &[HolderKind::Fd { tgid: 9, fd: 3 }]),
+        ],
         verdict: Verdict::Findings,
         doubts: vec![
             Doubt::Drops(1234),
@@ -214,13 +241,15 @@ fn every_line_obeys_the_schema() {
     let validator = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
     let clean = Judgement {
         findings: Vec::new(),
+        near_misses: Vec::new(),
+        held: Vec::new(),
         verdict: Verdict::Clean,
         doubts: Vec::new(),
         notes: Notes::default(),
         counts: Counts::default(),
         comms: BTreeMap::new(),
     };
-    for (judgement, lines) in [(everything(), 13), (clean, 2)] {
+    for (judgement, lines) in [(everything(), 16), (clean, 2)] {
         let out = as_json(&judgement);
         assert_eq!(out.lines().count(), lines);
         for line in out.lines() {
@@ -252,6 +281,30 @@ fn the_first_line_is_the_answer() {
         "gemscope: undecided: the trace is damaged or cut: records are missing (and 1 more reason); \
          uncertain: fd-leak ×1 (64.0 KiB)"
     );
+}
+
+#[test]
+fn what_repeats_is_told_a_few_times_and_counted() {
+    let leak = |n: u32| Finding { bytes: 4096, ..finding(n, RuleId::ObjectLeak) };
+    let mut findings: Vec<Finding> = (1..=400).map(leak).collect();
+    // Broken somewhere else: not like the others.
+    let event = LifeEvent { what: What::HandleClosed, at: at(90, 20, 1) };
+    findings.insert(200, Finding { event, ..leak(401) });
+    let judgement = Judgement { findings, ..everything() };
+    let text = as_text(&judgement, &text::Palette::plain());
+    assert_eq!(text.matches("] a GEM object outlived").count(), 4);
+    assert!(text.contains("   and 397 more like it, 1.6 MiB together; --json tells them all\n"), "{text}");
+    let lines = as_json(&judgement);
+    assert_eq!(lines.lines().filter(|l| l.starts_with("{\"type\":\"finding\"")).count(), 401);
+}
+
+#[test]
+fn near_misses_change_no_answer() {
+    let clean = Judgement { findings: Vec::new(), verdict: Verdict::Clean, ..everything() };
+    let text = as_text(&clean, &text::Palette::plain());
+    assert!(text.starts_with("gemscope: clean:") && text.contains("\nNear misses (legal today)\n"));
+    let none = Judgement { near_misses: Vec::new(), ..clean };
+    assert!(!as_text(&none, &text::Palette::plain()).contains("Near misses"));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Watching a kernel: from the options to a judgement, for `check` and `record`.
 //!
 //! The order of things is what matters here. The command is held before its first instruction; the session attaches and
-//! gives up privileges; the scope is told; the command begins. When it and everything it started have ended, the kernel
+//! gives up privileges; the scope is told, and who holds dma-bufs already; the command begins. When it and everything it started have ended, the kernel
 //! gets time to finish what they began; then the probes are detached, the fds of all processes are looked at, and a
 //! settle record says that leaks may be judged now. All of it goes into the trace too, so that a replay says the same.
 

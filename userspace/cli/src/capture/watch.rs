@@ -10,7 +10,9 @@ use gemscope_common::{Mark, ProbeId, Scope, Settle};
 use gemscope_engine::Config;
 use gemscope_live::command::{self, Running};
 use gemscope_live::privileges::Invoker;
-use gemscope_live::{Next, Options, Session, Tail, prereq, scan};
+use gemscope_live::scan::{self, Scan, When};
+use gemscope_live::{Next, Options, Session, Tail, prereq};
+use gemscope_report::plural;
 use gemscope_trace::{Definition, Definitions, TraceError, TraceHeader};
 
 use super::children;
@@ -120,7 +122,9 @@ fn started(request: &Request, invoker: Option<&Invoker>, signals: &Signals) -> a
         ring_bytes: request.options.ring_bytes,
         raw_addresses: request.raw_addresses,
     };
-    let header = header::header(&session, &facts);
+    let mut header = header::header(&session, &facts);
+    let (before, note) = held_before();
+    header.notes.extend(note);
     let output = output(request.output.as_deref(), &header)?;
     let config = Config {
         profile: session.plan().profile,
@@ -134,6 +138,7 @@ fn started(request: &Request, invoker: Option<&Invoker>, signals: &Signals) -> a
     if held.is_some() {
         recorder.own(ProbeId::Scope, &Scope { root_tgid, at_exit: request.at_exit, reserved: 0 });
     }
+    sightings(&mut recorder, &before);
     if let Some(ready) = request.ready {
         ui::say(ready);
     }
@@ -141,6 +146,27 @@ fn started(request: &Request, invoker: Option<&Invoker>, signals: &Signals) -> a
     let mut watch = Watch { request, session, recorder, running, root_tgid, status: None };
     let (ending, waited) = watch.wait(signals);
     Ok(watch.settle(ending, waited, header))
+}
+
+/// Who holds which dma-buf before the command begins, and what to tell when that is not known of every process.
+fn held_before() -> (Scan, Option<String>) {
+    match scan::dmabuf_users(When::Start) {
+        Ok(scan) => {
+            let n = u64::from(scan.unreadable);
+            let note = (n > 0).then(|| {
+                let processes = plural(n, "process", "processes");
+                format!("the open files of {processes} could not be read at the start")
+            });
+            (scan, note)
+        }
+        Err(error) => (Scan::default(), Some(format!("`/proc` could not be looked at: {error}"))),
+    }
+}
+
+/// Tells the engine and the trace what a scan saw.
+fn sightings(recorder: &mut Recorder, scan: &Scan) {
+    scan.processes.iter().for_each(|process| recorder.define(Definition::Process(process.clone())));
+    scan.users.iter().for_each(|user| recorder.own(ProbeId::SeenFd, user));
 }
 
 fn output(path: Option<&Path>, header: &TraceHeader) -> Result<Option<Output>, TraceError> {
@@ -298,11 +324,10 @@ fn settle_record(
     by_proc: u32,
     judged: bool,
 ) {
-    let scan = scan::dmabuf_users();
-    let (scanned, unreadable) = match scan {
+    let (scanned, unreadable) = match scan::dmabuf_users(When::Settle) {
         Ok(scan) => {
-            scan.users.iter().for_each(|fd| recorder.own(ProbeId::SeenFd, fd));
-            (u32::from(scan.unreadable == 0), scan.unreadable)
+            sightings(recorder, &scan);
+            (u32::from(scan.is_complete()), scan.unreadable)
         }
         Err(error) => {
             tracing::warn!("the open files of processes could not be looked at: {error}");

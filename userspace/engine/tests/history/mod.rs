@@ -7,7 +7,8 @@
 //!
 //! create fF hH oO · close fF hH [!cache] [!link] [early] · export fF hH -> dD · import fF dD -> hH oO [foreign]
 //! · reimport fF dD -> hH oO (same file: no handle) · close-file fF · end-fd dD (last reference by fd goes)
-//! · exit CODE · settle · die oO · fork P · lose N
+//! · exit CODE · settle [partial] · die oO · fork P · lose N
+//! · seen dD [pP] [mapping | path] [start] (process 999 and fd 5, unless told otherwise)
 
 use gemscope_common::*;
 use std::collections::BTreeMap;
@@ -524,11 +525,19 @@ impl Script {
                 self.emit(who, ProbeId::Scope, Phase::Point, 0, &p);
             }
             "settle" => {
-                let p = Settle { scan: 1, drops: self.drops, ..Settle::default() };
+                let scan = u32::from(!a.contains(&"partial"));
+                let p = Settle { scan, drops: self.drops, ..Settle::default() };
                 self.emit(who, ProbeId::Settle, Phase::Point, 0, &p);
             }
             "seen" => {
-                let p = SeenFd { ino: u64::from(buf(0)), tgid: 999, fd: 5, ..SeenFd::default() };
+                let tgid = a.iter().find_map(|w| w.strip_prefix('p')?.parse().ok()).unwrap_or(999);
+                let (kind, fd) = match a {
+                    _ if a.contains(&"mapping") => (seen::MAPPING, -1),
+                    _ if a.contains(&"path") => (seen::PATH, 5),
+                    _ => (seen::FD, 5),
+                };
+                let at_start = u32::from(a.contains(&"start"));
+                let p = SeenFd { ino: u64::from(buf(0)), size: 8192, tgid, fd, kind, at_start };
                 self.emit(who, ProbeId::SeenFd, Phase::Point, 0, &p);
             }
             "lose" => self.drops += a[0].parse::<u64>().unwrap(),

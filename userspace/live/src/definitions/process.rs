@@ -124,9 +124,13 @@ impl Processes {
     }
 }
 
-/// What `/proc` says of a process; `None` when it is gone.
 fn read(tgid: u32) -> Option<Process> {
-    let proc = Path::new("/proc").join(tgid.to_string());
+    read_process(Path::new("/proc"), tgid)
+}
+
+/// What `/proc` says of a process; `None` when it is gone.
+pub(crate) fn read_process(proc: &Path, tgid: u32) -> Option<Process> {
+    let proc = proc.join(tgid.to_string());
     let mut comm = fs::read(proc.join("comm")).ok()?;
     if comm.last() == Some(&b'\n') {
         comm.pop();

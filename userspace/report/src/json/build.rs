@@ -10,6 +10,7 @@ use gemscope_trace::{Frame, StackKind};
 use super::lines;
 use crate::context::Context;
 use crate::names::{self, Names};
+use crate::notes::Note;
 
 /// Version of the lines.
 const SCHEMA: u32 = 1;
@@ -177,6 +178,7 @@ fn holder(names: &Names<'_>, h: &engine::Holder) -> lines::Holder {
         text: names.holder(h),
         entity: None,
         holder_pid: None,
+        holder_process: None,
         fd: None,
         taken: stamp(names, &h.taken, true),
     };
@@ -193,6 +195,10 @@ fn holder(names: &Names<'_>, h: &engine::Holder) -> lines::Holder {
             (out.holder_pid, out.fd) = (Some(tgid), (fd >= 0).then_some(fd));
             ("fd", None)
         }
+        HolderKind::PathFd { tgid, fd } => {
+            (out.holder_pid, out.fd) = (Some(tgid), Some(fd));
+            ("path-fd", None)
+        }
         HolderKind::Mapping { tgid } => {
             out.holder_pid = (tgid != 0).then_some(tgid);
             ("mapping", None)
@@ -201,6 +207,7 @@ fn holder(names: &Names<'_>, h: &engine::Holder) -> lines::Holder {
         HolderKind::Attachment => ("attachment", None),
     };
     out.kind = kind.to_owned();
+    out.holder_process = out.holder_pid.map(|tgid| process(names, tgid)).filter(|name| !name.is_empty());
     out.entity = about.map(|e| entity(names, e));
     if kind == "cache"
         && let Some(e) = &mut out.entity
@@ -211,18 +218,36 @@ fn holder(names: &Names<'_>, h: &engine::Holder) -> lines::Holder {
     out
 }
 
-pub(super) fn summary(names: &Names<'_>) -> lines::Summary {
-    let j = names.judgement;
-    let mut by_rule: BTreeMap<String, u64> = BTreeMap::new();
-    for f in &j.findings {
+pub(super) fn note(names: &Names<'_>, n: Note<'_>) -> lines::Note {
+    let held = |h: &&engine::Held| lines::Held {
+        entity: entity(names, h.entity),
+        holders: h.holders.iter().map(|h| holder(names, h)).collect(),
+    };
+    lines::Note {
+        kind: n.name.to_owned(),
+        count: n.count,
+        text: n.text,
+        held: n.held.iter().map(held).collect(),
+    }
+}
+
+fn by_rule(findings: &[engine::Finding]) -> BTreeMap<String, u64> {
+    let mut by_rule = BTreeMap::new();
+    for f in findings {
         *by_rule.entry(f.rule.name().to_owned()).or_default() += f.count.max(1);
     }
+    by_rule
+}
+
+pub(super) fn summary(names: &Names<'_>) -> lines::Summary {
+    let j = names.judgement;
     let n = &j.counts;
     lines::Summary {
         verdict: j.verdict_name().to_owned(),
         certain: j.certain(),
         uncertain: j.findings.len() - j.certain(),
-        by_rule,
+        by_rule: by_rule(&j.findings),
+        near_misses: by_rule(&j.near_misses),
         doubts: j.doubts.iter().map(|d| doubt(*d)).collect(),
         records: n.records,
         lost: n.drops,

@@ -13,6 +13,8 @@ pub enum Line {
     Header(Box<Header>),
     /// A rule was broken, with the evidence.
     Finding(Box<Finding>),
+    /// Legal today, and a bug in another era or one step further; no part of the answer.
+    NearMiss(Box<Finding>),
     /// Something that is told but not judged.
     Note(Note),
     /// The last line: the answer.
@@ -121,7 +123,7 @@ pub struct Finding {
     /// the earlier event that it conflicts with; for leaks the acquisition
     #[serde(skip_serializing_if = "Option::is_none")]
     pub earlier: Option<Event>,
-    /// who still holds the entity, at the moment of the finding
+    /// who still holds the entity, at the moment of the finding; of a leak also who was seen to hold it at the end
     pub holders: Vec<Holder>,
     /// the entity's story so far, oldest first, without stacks
     pub life: Vec<Event>,
@@ -238,7 +240,7 @@ pub struct Frame {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Holder {
-    /// `handle`, `link`, `cache`, `importer`, `exported`, `fd`, `mapping`, `framebuffer`, `attachment`
+    /// `handle`, `link`, `cache`, `importer`, `exported`, `fd`, `path-fd`, `mapping`, `framebuffer`, `attachment`
     pub kind: String,
     /// in words
     pub text: String,
@@ -248,6 +250,9 @@ pub struct Holder {
     /// process that has the fd or mapping
     #[serde(skip_serializing_if = "Option::is_none")]
     pub holder_pid: Option<u32>,
+    /// its name, where that is known
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holder_process: Option<String>,
     /// the fd
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fd: Option<i32>,
@@ -265,6 +270,20 @@ pub struct Note {
     pub count: u64,
     /// in words
     pub text: String,
+    /// the dma-bufs that it speaks of, where they can be named
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schemars(default))]
+    pub held: Vec<Held>,
+}
+
+/// A dma-buf that was still held at the end.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Held {
+    /// the dma-buf
+    pub entity: Entity,
+    /// who holds it, and by what
+    pub holders: Vec<Holder>,
 }
 
 /// The answer.
@@ -279,6 +298,8 @@ pub struct Summary {
     pub uncertain: usize,
     /// entities per rule, certain and uncertain together
     pub by_rule: BTreeMap<String, u64>,
+    /// near misses per rule
+    pub near_misses: BTreeMap<String, u64>,
     /// what could have been missed
     pub doubts: Vec<Doubt>,
     /// records taken in

@@ -1,6 +1,6 @@
 //! The report that programs read: JSON lines, one object a line, each with a `type`.
 //!
-//! First a `header`, then every `finding` and `note`, last the `summary`. The schema of a line is committed as
+//! First a `header`, then every `finding`, `near-miss` and `note`, last the `summary`. The schema of a line is committed as
 //! `schema/gemscope.schema.json`; fields are only ever added. Names from outside are lossy UTF-8, and characters that
 //! could steer a terminal are written as `\u` escapes, so that a line may be looked at and still means the same.
 
@@ -14,7 +14,7 @@ pub use lines::Line;
 pub use safe::write_line;
 
 use crate::names::Names;
-use crate::text::note_lines;
+use crate::notes::notes;
 
 /// Writes the whole report, a JSON object per line.
 ///
@@ -25,8 +25,11 @@ pub fn report(out: &mut dyn io::Write, names: &Names<'_>) -> io::Result<()> {
     for finding in &names.judgement.findings {
         write_line(out, &Line::Finding(Box::new(build::finding(names, finding))))?;
     }
-    for (kind, count, text) in note_lines(&names.judgement.notes) {
-        write_line(out, &Line::Note(lines::Note { kind: kind.to_owned(), count, text }))?;
+    for near in &names.judgement.near_misses {
+        write_line(out, &Line::NearMiss(Box::new(build::finding(names, near))))?;
+    }
+    for note in notes(names.judgement) {
+        write_line(out, &Line::Note(build::note(names, note)))?;
     }
     write_line(out, &Line::Summary(build::summary(names)))
 }

@@ -51,6 +51,13 @@ impl Teller<'_> {
         self.labelled(out, "more", &format!("gemscope explain {}", f.rule.name()))
     }
 
+    /// There are more that differ in numbers only.
+    pub fn and_more(&self, out: &mut dyn Write, findings: usize, bytes: u64) -> fmt::Result {
+        let together = if bytes == 0 { String::new() } else { format!(", {} together", size(bytes)) };
+        let text = format!("and {} more like it{together}; --json tells them all", number(findings as u64));
+        writeln!(out, "   {}", paint(self.palette.strong, text))
+    }
+
     /// Whose doing it is: for leaks who took the reference, for the rest who broke the rule.
     fn culprit(&self, f: &Finding) -> u32 {
         match &f.conflict {
@@ -75,7 +82,7 @@ impl Teller<'_> {
         told.tell(out, self.names, self.palette, &event.at, &format!("{INDENT}  "))
     }
 
-    fn event_line(&self, event: &LifeEvent) -> String {
+    pub fn event_line(&self, event: &LifeEvent) -> String {
         let Stampless { when, actor } = self.stamp(event);
         format!("{when}  {}: {actor}", event.what.text())
     }
@@ -133,7 +140,7 @@ impl Teller<'_> {
         Ok(())
     }
 
-    fn labelled(&self, out: &mut dyn Write, label: &str, text: &str) -> fmt::Result {
+    pub fn labelled(&self, out: &mut dyn Write, label: &str, text: &str) -> fmt::Result {
         writeln!(out, "   {} {text}", paint(self.palette.faint, format_args!("{label:<10}")))
     }
 }

@@ -2,16 +2,20 @@
 
 mod explain;
 mod finding;
+mod group;
 mod header;
+mod near_miss;
+mod notes;
 mod paint;
 mod stack;
 mod verdict;
 
 use std::fmt::{self, Write};
 
+use group::{Groups, Tell};
+
 pub use explain::{explain, explain_all};
 pub use paint::Palette;
-pub(crate) use verdict::note_lines;
 
 use crate::names::Names;
 
@@ -25,12 +29,21 @@ pub fn report(out: &mut dyn Write, names: &Names<'_>, palette: &Palette) -> fmt:
     header::header(out, palette, names.context, judgement)?;
     writeln!(out)?;
     let teller = finding::Teller { names, palette };
+    let mut groups = Groups::of(&judgement.findings);
     for f in &judgement.findings {
+        let tell = groups.next(f);
+        if tell == Tell::Nothing {
+            continue;
+        }
         teller.finding(out, f)?;
+        if let Tell::AndMore(findings, bytes) = tell {
+            teller.and_more(out, findings, bytes)?;
+        }
         writeln!(out)?;
     }
+    near_miss::tell(out, &teller, &judgement.near_misses)?;
     verdict::doubts(out, palette, judgement)?;
-    verdict::notes(out, palette, judgement)
+    notes::tell(out, palette, names)
 }
 
 /// Writes the answer in one line only.

@@ -1,9 +1,9 @@
-//! The first line and the last ones: the answer, its doubts, and what was told but not judged.
+//! The answer in the first line, and the doubts about it.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
-use gemscope_engine::{Notes, RuleId, Verdict};
+use gemscope_engine::{RuleId, Verdict};
 
 use super::paint::{Palette, paint};
 use crate::judgement::Judgement;
@@ -80,74 +80,4 @@ pub(super) fn doubts(out: &mut dyn Write, palette: &Palette, j: &Judgement) -> f
         writeln!(out, "   {} {advice}", paint(palette.faint, "->"))?;
     }
     writeln!(out)
-}
-
-/// Things that are told and not judged.
-pub(super) fn notes(out: &mut dyn Write, palette: &Palette, j: &Judgement) -> fmt::Result {
-    let told = note_lines(&j.notes);
-    for (_, _, text) in &told {
-        writeln!(out, "{} {text}", paint(palette.faint, "note:"))?;
-    }
-    if told.is_empty() { Ok(()) } else { writeln!(out) }
-}
-
-/// The notes that have something to say: name, count, sentence.
-pub(crate) fn note_lines(notes: &Notes) -> Vec<(&'static str, u64, String)> {
-    let Notes {
-        handles_left_by_signal,
-        fds_left_by_signal,
-        handles_left_ignored,
-        fds_left_ignored,
-        pre_existing: _,
-        held_outside,
-        deferred,
-        findings_dropped,
-    } = *notes;
-    let handles = |n| plural(n, "handle", "handles");
-    let fds = |n| plural(n, "dma-buf fd", "dma-buf fds");
-    let mut lines = Vec::new();
-    let mut add = |name, n: u64, text: String| {
-        if n > 0 {
-            lines.push((name, n, text));
-        }
-    };
-    add(
-        "handles-left-by-signal",
-        handles_left_by_signal,
-        format!("{} left open by a fatal signal, not judged", handles(handles_left_by_signal)),
-    );
-    add(
-        "fds-left-by-signal",
-        fds_left_by_signal,
-        format!("{} left open by a fatal signal, not judged", fds(fds_left_by_signal)),
-    );
-    add(
-        "handles-left-ignored",
-        handles_left_ignored,
-        format!("{} open at file close, not judged in this mode (--at-exit)", handles(handles_left_ignored)),
-    );
-    add(
-        "fds-left-ignored",
-        fds_left_ignored,
-        format!("{} open at exit, not judged in this mode (--at-exit)", fds(fds_left_ignored)),
-    );
-    add(
-        "held-outside",
-        held_outside,
-        format!(
-            "{} still held by processes outside the scope, not judged",
-            plural(held_outside, "dma-buf", "dma-bufs")
-        ),
-    );
-    add(
-        "deferred",
-        deferred,
-        format!("{} wait for an O_PATH holder to be destroyed", plural(deferred, "dma-buf", "dma-bufs")),
-    );
-    add(
-        "findings-dropped",
-        findings_dropped,
-        format!("{} beyond the limit, counted only", plural(findings_dropped, "finding", "findings")),
-    );
-    lines
 }
