@@ -11,6 +11,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::Args;
 
+use crate::driver::{self, NoHeaders};
 use crate::kernels::{self, Gone, Kernel};
 use crate::modules;
 use crate::qemu::Sinks;
@@ -179,10 +180,24 @@ fn one_line(
         }
         Err(error) => return Err(error),
     };
-    let rows: Vec<&Row> = rows.iter().copied().filter(|row| row.lines.hold(&kernel.line)).collect();
+    let mut rows: Vec<&Row> = rows.iter().copied().filter(|row| row.lines.hold(&kernel.line)).collect();
+    let mut text = String::new();
+    let mut tally = Tally::default();
+    let mut setup = setup.clone();
+    if rows.iter().any(|row| row.driver) {
+        match driver::module(&kernel) {
+            Ok(_) => setup.driver = true,
+            Err(error) if error.is::<NoHeaders>() => {
+                tally.skipped = rows.iter().filter(|row| row.driver).count();
+                rows.retain(|row| !row.driver);
+                let _ = writeln!(text, "{name}: rows with the driver SKIPPED: {error:#}");
+            }
+            Err(error) => return Err(error),
+        }
+    }
     if rows.is_empty() {
-        let text = format!("{name}: none of the rows asked for is for this line\n");
-        return Ok(LineResult { tally: Tally::default(), ran: true, text });
+        let _ = writeln!(text, "{name}: none of the rows asked for is for this line");
+        return Ok(LineResult { tally, ran: true, text });
     }
     let out = workspace::target().join("vm-matrix").join(name);
     if out.exists() {
@@ -192,7 +207,7 @@ fn one_line(
     let mut progress = Progress { name, begin, verbose, said: Vec::new() };
     let boot = Boot {
         kernel: &kernel,
-        setup: &for_rows(&kernel, &rows, setup)?,
+        setup: &for_rows(&kernel, &rows, &setup)?,
         programs,
         files: files(&rows),
         command: Some("sh /rows/run".to_owned()),
@@ -200,8 +215,6 @@ fn one_line(
     };
     let outcome = boot.run(Sinks { out: &mut progress, err: &mut std::io::sink() });
     let progress = String::from_utf8_lossy(&progress.said);
-    let mut text = String::new();
-    let mut tally = Tally::default();
     for row in &rows {
         match judge(row, &out.join(row.name)) {
             Ok(()) => tally.passed += 1,

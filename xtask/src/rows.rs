@@ -44,6 +44,8 @@ pub struct Row {
     pub lines: Lines,
     /// How long it may take.
     pub seconds: u32,
+    /// It needs the driver of `tests/driver`.
+    pub driver: bool,
 }
 
 /// Lines whose kernel has neither udmabuf nor dma-heaps.
@@ -51,7 +53,7 @@ const OLD: &[&str] = &["5.10", "6.1"];
 
 /// A row for every line that must end with 0 in a minute.
 const fn row(name: &'static str, command: &'static str, expect: &'static [Expect]) -> Row {
-    Row { name, command, code: 0, expect, lines: Lines::All, seconds: 60 }
+    Row { name, command, code: 0, expect, lines: Lines::All, seconds: 60, driver: false }
 }
 
 impl Row {
@@ -67,6 +69,11 @@ impl Row {
 
     const fn lines(mut self, lines: Lines) -> Self {
         self.lines = lines;
+        self
+    }
+
+    const fn driver(mut self) -> Self {
+        self.driver = true;
         self
     }
 }
@@ -102,6 +109,63 @@ macro_rules! found {
 macro_rules! certain {
     ($rule:literal) => {
         Line(&[("/type", Text("finding")), ("/rule", Text($rule)), ("/certain", Bool(true))])
+    };
+}
+
+/// The finding of one fault of the driver, by the name of the process that asked for it: of the event that broke the rule, or of the
+/// earlier one where the settle point judged.
+macro_rules! fault {
+    ($process:literal $rule:literal) => {
+        Line(&[
+            ("/type", Text("finding")),
+            ("/rule", Text($rule)),
+            ("/certain", Bool(true)),
+            ("/event/process", Text($process)),
+        ])
+    };
+    ($process:literal $rule:literal later) => {
+        Line(&[
+            ("/type", Text("finding")),
+            ("/rule", Text($rule)),
+            ("/certain", Bool(true)),
+            ("/earlier/process", Text($process)),
+        ])
+    };
+}
+
+/// Every fault is named by its own rule, and by no other.
+macro_rules! faults {
+    ($($rule:literal: $count:literal),+ ; $($further:expr),*) => {
+        &[
+            Line(&[("/type", Text("summary")), ("/verdict", Text("findings")), ("/lost", Number(0)), ("/by_rule", Counts(&[$(($rule, $count)),+]))]),
+            fault!("f-forgotten-det" "attachment-leak" later),
+            fault!("f-put-before-de" "use-after-release"),
+            fault!("f-detach-after-" "use-after-release"),
+            fault!("f-forgotten-unm" "mapping-leak"),
+            fault!("f-unmap-wrong-d" "mapping-direction-conflict"),
+            fault!("f-unmap-twice" "unbalanced-mapping"),
+            fault!("f-map-without-r" "reservation-not-held"),
+            fault!("f-attach-with-r" "reservation-held" later),
+            fault!("f-unbalanced-pi" "pin-imbalance"),
+            fault!("f-pin-without-r" "reservation-not-held"),
+            fault!("f-unbalanced-vm" "vmap-leak"),
+            fault!("f-foreign-detac" "foreign-detach"),
+            fault!("f-bad-export" "bad-export-arguments"),
+            fault!("f-extra-dmabuf-" "dmabuf-leak" later),
+            fault!("f-extra-object-" "object-leak" later),
+            fault!("f-second-dmabuf" "second-dmabuf"),
+            fault!("f-cache-left" "prime-cache-leak"),
+            fault!("f-wrong-cache-e" "wrong-cache-entry-removed"),
+            fault!("f-link-left" "stale-link"),
+            fault!("f-name-left" "flink-name-leak"),
+            fault!("f-framebuffer-r" "framebuffer-leak" later),
+            fault!("f-destroy-witho" "attachment-leak" later),
+            fault!("f-handle-count" "handle-count-mismatch"),
+            fault!("f-cpu-pread" "cpu-access-of-import"),
+            fault!("f-cpu-pwrite" "cpu-access-of-import"),
+            fault!("f-cpu-mmap" "cpu-access-of-import"),
+            $($further),*
+        ]
     };
 }
 
@@ -184,7 +248,11 @@ pub const ROWS: &[Row] = &[
     row("client-foreign-old", "gemclient s11", &[]).code(77).lines(Lines::Only(OLD)),
     row("client-killed", "gemclient killed-midway", &[]).code(137),
     // What this kernel offers.
-    row("doctor", "gemscope doctor", &[]),
+    row("doctor-5-10", "gemscope doctor", &[Says("rule profile v5.7"), Says("set-name-busy")]).lines(Lines::Only(&["5.10"])),
+    row("doctor-6-1", "gemscope doctor", &[Says("rule profile v5.7"), Silent("set-name-busy")]).lines(Lines::Only(&["6.1"])),
+    row("doctor-6-12", "gemscope doctor", &[Says("rule profile v6.2")]).lines(Lines::Only(&["6.12"])),
+    row("doctor-6-18", "gemscope doctor", &[Says("rule profile v6.16"), Says("change-handle")]).lines(Lines::Only(&["6.18"])),
+    row("doctor-newest", "gemscope doctor", &[Says("rule profile v7.0"), Silent("change-handle,")]).lines(Lines::Only(&["newest"])),
     row("probes", "gemscope probes", &[]),
     // Correct histories, recorded and judged from the trace.
     clean(
@@ -366,6 +434,39 @@ pub const ROWS: &[Row] = &[
         &[Complains("modprobe")],
     )
     .code(2),
+    // A driver that breaks one rule at a time, and then does the same things right.
+    row(
+        "driver-faults-old",
+        "judged -- gemclient faults-all",
+        faults!(
+            "attachment-leak": 2, "bad-export-arguments": 1, "cpu-access-of-import": 3, "dmabuf-leak": 1, "flink-name-leak": 1,
+            "foreign-detach": 1, "framebuffer-leak": 1, "handle-count-mismatch": 1, "mapping-direction-conflict": 1,
+            "mapping-leak": 1, "object-leak": 1, "pin-imbalance": 1, "prime-cache-leak": 1, "reservation-held": 1,
+            "reservation-not-held": 2, "second-dmabuf": 1, "stale-link": 1, "unbalanced-mapping": 1, "use-after-release": 2,
+            "vmap-leak": 1, "wrong-cache-entry-removed": 1;
+        ),
+    )
+    .code(1)
+    .seconds(120)
+    .driver()
+    .lines(Lines::Only(OLD)),
+    row(
+        "driver-faults",
+        "judged -- gemclient faults-all",
+        faults!(
+            "attachment-leak": 2, "bad-export-arguments": 1, "cpu-access-of-import": 3, "dmabuf-leak": 1, "flink-name-leak": 1,
+            "foreign-detach": 1, "framebuffer-leak": 1, "handle-count-mismatch": 1, "mapping-direction-conflict": 1,
+            "mapping-leak": 1, "object-leak": 1, "pin-imbalance": 1, "prime-cache-leak": 1, "reservation-held": 1,
+            "reservation-not-held": 3, "second-dmabuf": 1, "stale-link": 1, "unbalanced-mapping": 1, "use-after-release": 2,
+            "vmap-leak": 1, "wrong-cache-entry-removed": 1;
+            fault!("f-vmap-without-" "reservation-not-held")
+        ),
+    )
+    .code(1)
+    .seconds(120)
+    .driver()
+    .lines(Lines::But(OLD)),
+    clean("driver-controls", "judged -- gemclient faults-all --right").seconds(120).driver(),
     row("trace-is-private", "gemscope record -o trace.gemtrace -- true; stat -c %a trace.gemtrace", &[Says("600")]),
 ];
 

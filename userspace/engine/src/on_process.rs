@@ -1,6 +1,6 @@
 //! Processes, and the records that user space makes.
 
-use gemscope_common::{Missed, ProbeId, Process, Record, Scope, SeenFd, Settle};
+use gemscope_common::{Missed, ProbeId, Process, Record, Scope, SeenFd, Settle, kernel_str};
 
 use crate::engine::Engine;
 use crate::finding::{Doubt, Stamp};
@@ -14,7 +14,13 @@ impl Engine {
                 self.reach.fork(at.seq, at.tgid, p.child_tgid, p.comm)
             }
             ProbeId::Exec => self.reach.named(at.tgid, p.comm),
-            ProbeId::Exit if p.last_thread != 0 => self.reach.exit(at.tgid, p.exit_code),
+            ProbeId::Exit if p.last_thread != 0 => {
+                // A process may have given itself another name meanwhile; another thread's name is not the process's.
+                if at.tid == at.tgid && !kernel_str(&p.comm).is_empty() {
+                    self.reach.named(at.tgid, p.comm);
+                }
+                self.reach.exit(at.tgid, p.exit_code);
+            }
             _ => {}
         }
     }
