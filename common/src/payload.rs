@@ -168,8 +168,8 @@ payloads! {
         fd: i32,
         /// `dma_buf->vmapping_counter`, for `dmabuf-release` and `dmabuf-file-release`
         vmapping_counter: u32,
-        /// for `dmabuf-fd` and `dmabuf-get`: the same within one system call, most likely another in the next one;
-        /// 0 when not known
+        /// for `dmabuf-fd`, `dmabuf-fd-install` and `dmabuf-get`: the same within one system call of a thread, most likely
+        /// another in the next one; 0 when not known
         syscall: u64,
     }
     /// A use of a dma-buf by the kernel that its reservation lock guards: vmap, vunmap, notice of a move.

@@ -4,6 +4,8 @@
 //!
 //! `KALLSYMS` is a copy of `/proc/kallsyms` read as root, `BTF_DIR` of `/sys/kernel/btf`, `DRM_KO` the module's file and
 //! `VERSION_FILE` a copy of `/proc/version` (or a file that holds only the release).
+//!
+//! `cargo run -p gemscope-probes --example fixtures -- VMLINUZ OUT_FILE` makes only a small BTF, of the dma-buf core's types.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -17,13 +19,20 @@ use gemscope_probes::compress;
 use gemscope_probes::detect::{TELLING_MEMBERS, TELLING_SYMBOLS};
 use gemscope_probes::fallback::Evidence;
 use gemscope_probes::fields::{Field, Home};
+use gemscope_probes::image;
 use gemscope_probes::module::Elf;
 use gemscope_probes::symbols::{Symbols, VMLINUX};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [kallsyms, btf, drm_ko, version, out] = args.as_slice() else {
-        return Err("usage: fixtures KALLSYMS BTF_DIR DRM_KO VERSION_FILE OUT_DIR".into());
+    let (kallsyms, btf, drm_ko, version, out) = match args.as_slice() {
+        [image, out] => return types_of_image(&fs::read(image)?, Path::new(out)),
+        [kallsyms, btf, drm_ko, version, out] => (kallsyms, btf, drm_ko, version, out),
+        _ => {
+            return Err(
+                "usage: fixtures KALLSYMS BTF_DIR DRM_KO VERSION_FILE OUT_DIR, or VMLINUZ OUT_FILE".into()
+            );
+        }
     };
     let out = Path::new(out);
     fs::create_dir_all(out)?;
@@ -61,6 +70,26 @@ fn small_kallsyms(symbols: &Symbols) -> String {
     text
 }
 
+/// Every member that the fields and the detection ask for, with its module and struct.
+fn members() -> Vec<(String, String, String)> {
+    let fields = Field::ALL.iter().flat_map(|field| {
+        let module = if field.home() == Home::Drm { "drm" } else { VMLINUX };
+        field.places().map(move |(ty, path)| (module, ty, path))
+    });
+    let all = fields.chain(TELLING_MEMBERS.iter().copied());
+    all.map(|(module, ty, path)| (module.to_owned(), ty.to_owned(), path.to_owned())).collect()
+}
+
+fn types_of_image(image: &[u8], out: &Path) -> Result<(), Box<dyn Error>> {
+    let vmlinux = image::vmlinux(image)?;
+    let elf = Elf::parse(&vmlinux)?;
+    let btf = Btf::parse(elf.btf().ok_or("the kernel has no BTF")?, &[])?;
+    let mut wanted = Wanted { members: members(), ..Wanted::default() };
+    wanted.members.retain(|(_, ty, _)| ty.starts_with("dma_"));
+    fs::write(out, minimise(&btf, &wanted).vmlinux)?;
+    Ok(())
+}
+
 fn small_btf(dir: &Path, symbols: &Symbols, out: &Path) -> Result<(), Box<dyn Error>> {
     let mut modules = Vec::new();
     for entry in fs::read_dir(dir)? {
@@ -73,15 +102,7 @@ fn small_btf(dir: &Path, symbols: &Symbols, out: &Path) -> Result<(), Box<dyn Er
     modules.sort();
     let slices: Vec<(&str, &[u8])> = modules.iter().map(|(n, b)| (n.as_str(), b.as_slice())).collect();
     let btf = Btf::parse(&fs::read(dir.join(VMLINUX))?, &slices)?;
-    let mut wanted = Wanted::default();
-    for field in Field::ALL {
-        let module = if field.home() == Home::Drm { "drm" } else { VMLINUX };
-        let places = [(field.type_name(), field.path())].into_iter().chain(field.others().iter().copied());
-        wanted.members.extend(places.map(|(ty, path)| (module.to_owned(), ty.to_owned(), path.to_owned())));
-    }
-    for &(module, ty, path) in TELLING_MEMBERS {
-        wanted.members.push((module.to_owned(), ty.to_owned(), path.to_owned()));
-    }
+    let mut wanted = Wanted { members: members(), ..Wanted::default() };
     for name in catalogue::rows().flat_map(catalogue::Row::symbols).map(|s| s.name) {
         for symbol in symbols.lookup(name) {
             wanted.functions.push((symbol.module.to_owned(), name.to_owned()));

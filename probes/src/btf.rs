@@ -156,9 +156,9 @@ impl Btf {
             Home::Kernel => "vmlinux",
             Home::Drm => "drm",
         };
-        let first = self.offset(module, field.type_name(), field.path());
-        let other = |&(ty, path): &(&str, &str)| self.offset(module, ty, path).ok();
-        first.or_else(|why| field.others().iter().find_map(other).ok_or(why))
+        let mut places = field.places().map(|(ty, path)| self.offset(module, ty, path));
+        let first = places.next().unwrap_or_else(|| Err(WhyNot::NoStruct(field.type_name().to_owned())));
+        first.or_else(|why| places.find_map(Result::ok).ok_or(why))
     }
 
     /// Byte offset of the member at `path` (dots between nested members) of a struct of `module`.

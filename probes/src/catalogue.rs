@@ -181,6 +181,10 @@ pub const ADDRESSES: &[Address] = &[
     },
 ];
 
+/// Findings that rest on one field: where it is not known they are not seen, whatever probes there are.
+pub const RESTS_ON: &[(Field, &[&str])] =
+    &[(Field::ResvOwner, &["reservation-held", "reservation-not-held"])];
+
 /// The rules that kernel behaviour is judged by; rows may serve no other number.
 pub const RULES: &[u8] = &[
     1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28,

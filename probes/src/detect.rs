@@ -58,6 +58,7 @@ pub const TELLING_MEMBERS: &[(&str, &str, &str)] = &[
     ("vmlinux", "dma_buf_attachment", "sgt"),
     ("vmlinux", "dma_buf_ops", "cache_sgt_mapping"),
     ("vmlinux", "dma_resv", "lock.base"),
+    ("vmlinux", "dma_resv", "lock.base.lock"),
     ("vmlinux", "iosys_map", "vaddr"),
 ];
 
@@ -139,12 +140,7 @@ fn answer(feature: Features, input: Input<'_>) -> (Answer, String) {
                 )
             }
         },
-        Features::PREEMPT_RT => match btf.and_then(|b| b.member_type("vmlinux", "dma_resv", "lock.base")) {
-            None => unknown("needs the kernel's BTF"),
-            Some(name) => {
-                ((name == "rt_mutex").into(), format!("reservation locks are built on `struct {name}`"))
-            }
-        },
+        Features::PREEMPT_RT => preempt_rt(btf),
         Features::SET_NAME_BUSY => set_name_busy(symbols, btf),
         _ if !drm => unknown("DRM is not loaded"),
         Features::PUBLICATION_FIX => publication_fix(input),
@@ -177,7 +173,12 @@ fn answer(feature: Features, input: Input<'_>) -> (Answer, String) {
             }
         }
         Features::CACHE_LOCKED_BY_CALLER => {
-            match code.and_then(|c| c.refers_to("drm_prime_remove_buf_handle", "mutex_lock")) {
+            // With PREEMPT_RT the function is called by its other name up to 5.14.
+            let locks = |c: &Evidence| {
+                let by = |name| c.refers_to("drm_prime_remove_buf_handle", name);
+                Some(by("mutex_lock")? || by("_mutex_lock")?)
+            };
+            match code.and_then(locks) {
                 Some(locks) => (
                     (!locks).into(),
                     format!(
@@ -190,6 +191,18 @@ fn answer(feature: Features, input: Input<'_>) -> (Answer, String) {
             }
         }
         _ => unknown("no way to detect it"),
+    }
+}
+
+/// The locks of a kernel with PREEMPT_RT are rt mutexes; up to 5.14 these lie in a `struct mutex`.
+fn preempt_rt(btf: Option<&Btf>) -> (Answer, String) {
+    let lock = |path| btf.and_then(|b| b.member_type("vmlinux", "dma_resv", path));
+    match (lock("lock.base"), lock("lock.base.lock")) {
+        (None, _) => (Answer::Unknown, "needs the kernel's BTF".to_owned()),
+        (Some(name), inner) => {
+            let name = inner.filter(|inner| inner == "rt_mutex").unwrap_or(name);
+            ((name == "rt_mutex").into(), format!("reservation locks are built on `struct {name}`"))
+        }
     }
 }
 

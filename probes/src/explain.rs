@@ -131,12 +131,20 @@ pub struct Coverage {
     pub missing: Vec<(&'static str, &'static str)>,
 }
 
-fn coverage(plan: &Plan, name: String, serves: impl Fn(&Row) -> bool) -> Coverage {
+fn coverage(
+    plan: &Plan,
+    name: String,
+    serves: impl Fn(&Row) -> bool,
+    unseen: impl Fn(&Planned) -> bool,
+) -> Coverage {
     let (mut served_by, mut missing) = (Vec::new(), Vec::new());
     let (mut off, mut any) = (false, false);
     for planned in plan.probes.iter().filter(|p| serves(p.row)) {
         any = true;
         match &planned.outcome {
+            Outcome::Attach { .. } if unseen(planned) => {
+                missing.push((planned.row.id.name(), planned.row.blind));
+            }
             Outcome::Attach { .. } => served_by.push(planned.row.id.name()),
             // Hot probes are a bonus: being off by default takes nothing away from what is promised by default.
             Outcome::Off { .. } if planned.row.hot => off = true,
@@ -158,7 +166,8 @@ fn coverage(plan: &Plan, name: String, serves: impl Fn(&Row) -> bool) -> Coverag
 /// What can be seen, rule by rule.
 #[must_use]
 pub fn rules(plan: &Plan) -> Vec<Coverage> {
-    catalogue::RULES.iter().map(|&n| coverage(plan, format!("R{n}"), |row| row.rules.contains(&n))).collect()
+    let of = |&n: &u8| coverage(plan, format!("R{n}"), |row| row.rules.contains(&n), |_| false);
+    catalogue::RULES.iter().map(of).collect()
 }
 
 /// What can be seen, finding by finding, by name.
@@ -167,7 +176,10 @@ pub fn findings(plan: &Plan) -> Vec<Coverage> {
     let mut names: Vec<&str> = catalogue::rows().flat_map(|row| row.findings).copied().collect();
     names.sort_unstable();
     names.dedup();
-    names.into_iter().map(|n| coverage(plan, n.to_owned(), |row| row.findings.contains(&n))).collect()
+    let of = |n: &str| {
+        coverage(plan, n.to_owned(), |row| row.findings.contains(&n), |planned| planned.hides(n).is_some())
+    };
+    names.into_iter().map(of).collect()
 }
 
 /// A plain table of all probes and what becomes of each; without a plan, of the catalogue alone.

@@ -26,10 +26,12 @@ macro_rules! fields {
             #[must_use]
             pub const fn path(self) -> &'static str { match self { $( Self::$variant => $path, )+ } }
 
-            /// Where it is on other kernels: structs and member paths, by falling preference.
-            #[must_use]
-            pub const fn others(self) -> &'static [(&'static str, &'static str)] {
-                match self { $( Self::$variant => &[$( ($other_ty, $other_path) ),*], )+ }
+            /// Where it may be, by falling preference: structs and member paths. The first is the one it is named by.
+            pub fn places(self) -> impl Iterator<Item = (&'static str, &'static str)> {
+                let places: &[(&str, &str)] = match self {
+                    $( Self::$variant => &[($ty, $path) $( , ($other_ty, $other_path) )*], )+
+                };
+                places.iter().copied()
             }
 
             /// The BPF object's global (`u32`, bytes) that holds the offset.

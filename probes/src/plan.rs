@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use gemscope_common::{Features, ProbeId, Profile};
 
 use crate::btf::Proto;
-use crate::catalogue::{self, ADDRESSES, ProgramKind, Row, Target};
+use crate::catalogue::{self, ADDRESSES, ProgramKind, RESTS_ON, Row, Target};
 use crate::facts::KernelFacts;
 use crate::fields::Field;
 use crate::symbols::Symbol;
@@ -41,6 +41,8 @@ pub struct Planned {
     pub row: &'static Row,
     /// What becomes of it.
     pub outcome: Outcome,
+    /// Findings of the row that it does not show on this kernel even when it is attached, and why, in words.
+    pub unseen: Vec<(&'static str, String)>,
 }
 
 /// What becomes of a row.
@@ -116,8 +118,8 @@ pub enum GlobalValue {
 /// Makes the plan.
 #[must_use]
 pub fn plan(facts: &KernelFacts, options: &PlanOptions) -> Plan {
-    let probes =
-        catalogue::rows().map(|row| Planned { row, outcome: outcome(facts, options, row) }).collect();
+    let planned = |row| Planned { row, outcome: outcome(facts, options, row), unseen: unseen(facts, row) };
+    let probes = catalogue::rows().map(planned).collect();
     let offsets = Field::ALL
         .iter()
         .map(|&f| Global { name: f.global(), value: GlobalValue::U32(facts.offsets.global_value(f)) });
@@ -166,6 +168,24 @@ impl Planned {
             Outcome::Attach { .. } => false,
             Outcome::Missing { blinds, .. } => blinds,
             Outcome::Off { .. } => true,
+        }
+    }
+
+    /// Why the row does not show a finding that it serves, in one sentence; `None` when it does, when it is off, or when
+    /// this kernel does not have what the row would show.
+    #[must_use]
+    pub fn hides(&self, finding: &str) -> Option<String> {
+        let Self { row, outcome, unseen } = self;
+        let name = row.id.name();
+        match outcome {
+            Outcome::Missing { reason, blinds: true } if row.findings.contains(&finding) => {
+                Some(format!("{name} is missing ({reason}): {}", row.blind))
+            }
+            Outcome::Attach { .. } => {
+                let (_, why) = unseen.iter().find(|(hidden, _)| *hidden == finding)?;
+                Some(format!("{name} does not show it: {why}"))
+            }
+            _ => None,
         }
     }
 
@@ -219,12 +239,29 @@ fn possible(facts: &KernelFacts, row: &'static Row) -> Outcome {
     attach(facts, row)
 }
 
+/// The row's findings that rest on a field which is not known.
+fn unseen(facts: &KernelFacts, row: &Row) -> Vec<(&'static str, String)> {
+    let mut unseen = Vec::new();
+    for &(field, findings) in RESTS_ON {
+        let Some(why) = facts.offsets.why_not(field) else { continue };
+        let hidden = findings.iter().filter(|f| row.findings.contains(f));
+        unseen.extend(
+            hidden.map(|&f| (f, format!("it needs `{}.{}`: {why}", field.type_name(), field.path()))),
+        );
+    }
+    unseen
+}
+
 /// What a row that is attached will leave out.
 fn notes(facts: &KernelFacts, row: &Row) -> Vec<String> {
     let unknown = row.optional.iter().copied().flatten().filter(|&&f| {
-        // A member that this kernel's struct does not have is no loss; a member that cannot be found is.
-        let lost =
-            facts.offsets.why_not(f).is_some_and(|why| !matches!(why, crate::btf::WhyNot::NoMember(..)));
+        // A member that this kernel's struct does not have is no loss; a member that cannot be found is, and one that every
+        // kernel has in some place.
+        let everywhere = RESTS_ON.iter().any(|(needed, _)| *needed == f);
+        let lost = facts
+            .offsets
+            .why_not(f)
+            .is_some_and(|why| everywhere || !matches!(why, crate::btf::WhyNot::NoMember(..)));
         lost && !is_newer(facts, f)
     });
     let mut names: Vec<_> = unknown.map(|f| format!("`{}.{}`", f.type_name(), f.path())).collect();

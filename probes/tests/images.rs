@@ -37,10 +37,14 @@ fn walk(dir: &Path, vmlinuz: &mut Option<PathBuf>, modules: &mut Vec<PathBuf>) {
 
 /// What is left of a kernel's types when only the fields are kept leads to the same places.
 fn check_minimised(btf: &Btf) {
-    let home = |f: &Field| if f.home() == Home::Drm { "drm" } else { "vmlinux" };
-    let member = |f: &Field| (home(f).to_owned(), f.type_name().to_owned(), f.path().to_owned());
-    let small =
-        minimise(btf, &Wanted { members: Field::ALL.iter().map(member).collect(), ..Wanted::default() });
+    let mut wanted = Wanted::default();
+    for field in Field::ALL {
+        let module = if field.home() == Home::Drm { "drm" } else { "vmlinux" };
+        wanted
+            .members
+            .extend(field.places().map(|(ty, path)| (module.to_owned(), ty.to_owned(), path.to_owned())));
+    }
+    let small = minimise(btf, &wanted);
     let modules: Vec<_> = small.modules.iter().map(|(n, b)| (n.as_str(), b.as_slice())).collect();
     assert!(small.vmlinux.len() < 30_000 && modules.iter().all(|(_, b)| b.len() < 30_000));
     let small = Btf::parse(&small.vmlinux, &modules).unwrap();

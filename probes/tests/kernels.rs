@@ -4,10 +4,12 @@ mod fixture;
 
 use fixture::{Fixture, LINES};
 use gemscope_common::{Features, ProbeId, Profile};
-use gemscope_probes::btf::{Proto, WhyNot};
+use gemscope_probes::btf::minimise::{Wanted, minimise};
+use gemscope_probes::btf::{Btf, Proto, WhyNot};
 use gemscope_probes::catalogue;
 use gemscope_probes::detect::Answer;
 use gemscope_probes::explain::{self, Sight};
+use gemscope_probes::fallback::Evidence;
 use gemscope_probes::fields::{Field, Home};
 use gemscope_probes::offsets::{Known, Source};
 use gemscope_probes::plan::{GlobalValue, Outcome};
@@ -386,4 +388,47 @@ fn whether_a_name_may_be_set_is_not_told_by_version() {
     let symbols = Symbols::from_kallsyms(&Fixture::load("5.10").kallsyms).unwrap();
     let untyped = KernelFacts::from_parts(symbols, None, None, None, Vec::new());
     assert_eq!(answer(&untyped), Answer::Unknown);
+}
+
+#[test]
+fn the_owner_of_a_reservation_lock_is_found_with_preempt_rt_too() {
+    let empty = Symbols::from_kallsyms(b"ffffffff81000000 T a\n").unwrap();
+    for (line, offset) in [("5.10-rt", 24), ("6.1-rt", 24), ("6.12-rt", 24)] {
+        let btf = Btf::parse(&fixture::types_of(line), &[]).unwrap();
+        assert_eq!(btf.field(Field::ResvOwner), Ok(offset), "{line}");
+        let facts = KernelFacts::from_parts(empty.clone(), Some(btf), None, None, Vec::new());
+        assert!(facts.features.has(Features::PREEMPT_RT), "{line}: {:?}", facts.detected);
+    }
+    // Its lock is taken by another name there.
+    let code = "function drm_prime_remove_buf_handle\nname 1 _mutex_lock\n";
+    let fixture = Fixture::load("5.10");
+    let symbols = Symbols::from_kallsyms(&fixture.kallsyms).unwrap();
+    let facts = KernelFacts::from_parts(symbols, None, Some(&Evidence::from_text(code)), None, Vec::new());
+    let detected = facts.detected.iter().find(|d| d.feature == Features::CACHE_LOCKED_BY_CALLER).unwrap();
+    assert_eq!(detected.answer, Answer::No);
+}
+
+#[test]
+fn without_the_owner_of_a_reservation_lock_its_rules_are_blind() {
+    let fixture = Fixture::load("6.12");
+    let mut wanted = Wanted::default();
+    for field in Field::ALL.iter().filter(|f| **f != Field::ResvOwner) {
+        let module = if field.home() == Home::Drm { "drm" } else { "vmlinux" };
+        wanted.members.push((module.to_owned(), field.type_name().to_owned(), field.path().to_owned()));
+    }
+    wanted.members.push(("vmlinux".to_owned(), "dma_resv".to_owned(), "lock".to_owned()));
+    let small = minimise(&fixture.btf(), &wanted);
+    let modules: Vec<_> = small.modules.iter().map(|(n, b)| (n.as_str(), b.as_slice())).collect();
+    let btf = Btf::parse(&small.vmlinux, &modules).unwrap();
+    let symbols = Symbols::from_kallsyms(&fixture.kallsyms).unwrap();
+    let facts = KernelFacts::from_parts(symbols, Some(btf), Some(&fixture.code), None, Vec::new());
+    let plan = plan(&facts, &PlanOptions::default());
+    for coverage in explain::findings(&plan) {
+        let blind = ["reservation-held", "reservation-not-held"].contains(&coverage.name.as_str());
+        assert_eq!(coverage.sight == Sight::Blind, blind, "{coverage:?}");
+    }
+    let map = plan.probes.iter().find(|p| p.row.id == ProbeId::Map).unwrap();
+    assert_eq!(explain::status(map).0, "partly");
+    assert!(map.hides("reservation-not-held").unwrap().contains("needs `dma_resv.lock.base.owner`"));
+    assert_eq!(map.hides("mapping-leak"), None);
 }

@@ -115,7 +115,8 @@ pub fn dmabuf_fd_r(ctx: RetProbeContext) -> u32 {
 #[kprobe]
 pub fn dmabuf_fd_install_e(ctx: ProbeContext) -> u32 {
     let mut r = Reader::new();
-    let payload = live_buf(&mut r, arg(&ctx, 0), arg32(&ctx, 1) as i32);
+    let mut payload = live_buf(&mut r, arg(&ctx, 0), arg32(&ctx, 1) as i32);
+    payload.syscall = snapshot::syscall(&mut r);
     point(&ctx, ProbeId::BufFdInstall, 0, &r, &payload);
     0
 }

@@ -103,17 +103,15 @@ fn entry(planned: &Planned) -> ProbeEntry {
 #[must_use]
 pub fn blinded(plan: &Plan) -> Vec<String> {
     let sentence = |rule: &RuleId| {
-        let without: Vec<_> = missing_for(plan, *rule).map(|p| p.row.id.name()).collect();
+        let without: Vec<_> = missing_for(plan, *rule).map(|(p, _)| p.row.id.name()).collect();
         (!without.is_empty()).then(|| format!("{} is judged without {}", rule.name(), without.join(", ")))
     };
     RuleId::ALL.iter().filter_map(sentence).collect()
 }
 
-/// The probes that a rule rests on and that this kernel does not offer.
-pub fn missing_for(plan: &Plan, rule: RuleId) -> impl Iterator<Item = &Planned> {
-    plan.probes.iter().filter(move |p| {
-        matches!(p.outcome, Outcome::Missing { blinds: true, .. }) && p.row.findings.contains(&rule.name())
-    })
+/// The probes that a rule rests on and that this kernel does not offer, or not with what the rule needs; and why.
+pub fn missing_for(plan: &Plan, rule: RuleId) -> impl Iterator<Item = (&Planned, String)> {
+    plan.probes.iter().filter_map(move |p| Some((p, p.hides(rule.name())?)))
 }
 
 fn notes(session: &Session) -> Vec<String> {

@@ -152,16 +152,10 @@ impl Line {
     }
 
     fn of_rule(plan: &Plan, rule: RuleId) -> Self {
-        let because: Vec<String> = missing_for(plan, rule)
-            .map(|p| {
-                let why = match &p.outcome {
-                    Outcome::Missing { reason, .. } => reason.as_str(),
-                    _ => "",
-                };
-                format!("{} is missing ({why}): {}", p.row.id.name(), p.row.blind)
-            })
-            .collect();
-        let rests_on = plan.probes.iter().filter(|p| p.row.findings.contains(&rule.name())).count();
+        let because: Vec<String> = missing_for(plan, rule).map(|(_, why)| why).collect();
+        let needed = |p: &&plan::Planned| !matches!(p.outcome, Outcome::Missing { blinds: false, .. });
+        let rests_on =
+            plan.probes.iter().filter(needed).filter(|p| p.row.findings.contains(&rule.name())).count();
         let judged = match (because.len(), rests_on) {
             (0, _) => "yes",
             (missing, all) if missing == all => "no",
