@@ -1,8 +1,8 @@
 //! Two threads that use one handle number at the same moment, to meet the kernel in the middle of a call.
 //!
-//! Nothing here is certain to happen in one round; it happens within a second or two of them.
+//! Nothing here is certain to happen at one try; it happens within a second or two.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,8 +19,8 @@ const FIRST: Handle = Handle(1);
 /// The number that a handle moves to: one that is never given out by itself here.
 const MOVED: Handle = Handle(500);
 
-/// After so many vain tries in a row a thread pauses between them.
-const PATIENCE: u64 = 16;
+/// So many vain tries follow each other without a pause.
+const PATIENCE: u32 = 8;
 
 /// So many moves that gave a handle twice are enough: the kernel writes a warning for each of them.
 const ENOUGH: u64 = 4;
@@ -43,55 +43,69 @@ impl Until {
     }
 }
 
-/// A thread that waits looks so many times before it sleeps.
-const LOOKS: u32 = 2_000;
+/// A thread that waits looks so many times before it sleeps: where cpus are those of a virtual machine, one that only waits takes
+/// the time away from the one that is waited for.
+const LOOKS: u32 = 20_000;
 
 /// How long it sleeps then.
 const NAP: Duration = Duration::from_micros(20);
 
-/// Where two threads meet, round by round.
+/// Where two threads meet, round by round: one moves a handle, one closes it.
 #[derive(Default)]
 struct Meeting {
+    /// The closing thread is awake and looks for a round.
+    awake: AtomicBool,
     /// The round that has begun; rounds count from 1.
     begun: AtomicU64,
     /// The last round in which the closing thread found the handle open.
     closed: AtomicU64,
-    /// The round that the closing thread has come to the end of.
+    /// The last round that the closing thread has come to the end of.
     ended: AtomicU64,
     /// No further round comes.
     over: AtomicBool,
+    aim: Aim,
 }
 
 impl Meeting {
-    /// Waits until something holds, or no further round comes; false in that case.
-    fn wait(&self, holds: impl Fn() -> bool) -> bool {
-        let mut looks = 0u32;
-        while !holds() && !self.is_over() {
-            looks += 1;
-            if looks > LOOKS {
-                thread::sleep(NAP);
-            }
-            std::hint::spin_loop();
+    /// Waits until something holds, or no further round comes.
+    fn wait(&self, holds: impl Fn() -> bool) {
+        let enough = || holds() || self.is_over();
+        while !look_for(enough) {
+            thread::sleep(NAP);
         }
-        !self.is_over()
     }
 
-    /// Waits for a round to begin.
+    /// Waits for a round to begin; false when none comes any more.
     fn wait_for(&self, round: u64) -> bool {
-        self.wait(|| self.begun.load(Ordering::Acquire) >= round)
+        let begun = || self.begun.load(Ordering::Acquire) >= round || self.is_over();
+        loop {
+            self.awake.store(true, Ordering::Release);
+            let came = look_for(begun);
+            self.awake.store(false, Ordering::Release);
+            if came {
+                return !self.is_over();
+            }
+            thread::sleep(NAP);
+        }
     }
 
+    /// Begins a round as soon as the closing thread is awake: asleep, it would come too late.
     fn begin(&self, round: u64) {
+        self.wait(|| self.awake.load(Ordering::Acquire));
         self.begun.store(round, Ordering::Release);
     }
 
+    /// The closing thread has come to the end of a round.
     fn end(&self, round: u64) {
         self.ended.store(round, Ordering::Release);
     }
 
-    /// Waits for the other thread's end of a round.
-    fn wait_for_end(&self, round: u64) -> bool {
-        self.wait(|| self.ended.load(Ordering::Acquire) >= round)
+    fn wait_for_end(&self, round: u64) {
+        self.wait(|| self.ended.load(Ordering::Acquire) >= round);
+    }
+
+    fn is_closed(&self, round: u64) -> bool {
+        self.closed.load(Ordering::Acquire) >= round
     }
 
     fn is_over(&self) -> bool {
@@ -99,57 +113,101 @@ impl Meeting {
     }
 }
 
-/// The pause between the beginning of a round and a close.
+/// Looks whether something holds, again and again for a while.
+fn look_for(holds: impl Fn() -> bool) -> bool {
+    (0..LOOKS).any(|_| {
+        std::hint::spin_loop();
+        holds()
+    })
+}
+
+/// By how much one thread has to wait for the other after the beginning of a round, so that both meet: the closing thread when it
+/// is more than nothing, the other one when it is less. Each round shows whether that was too much or too little.
 #[derive(Default)]
 struct Aim {
-    spins: u32,
+    spins: AtomicI32,
 }
 
 impl Aim {
-    /// The longest pause: some milliseconds, in case that the other thread was interrupted when it was last measured.
-    const MOST: u32 = 1 << 20;
+    /// The longest pause: not much longer than a call takes. What is further away was an interrupted thread, and is not aimed at.
+    const MOST: i32 = 10_000;
 
-    fn pause(&self) {
-        for _ in 0..self.spins {
-            std::hint::spin_loop();
-        }
+    /// The closing thread's pause.
+    fn pause_before_close(&self) {
+        pause(self.spins.load(Ordering::Relaxed));
     }
 
-    fn was_early(&mut self) {
-        self.spins = (self.spins + self.spins / 32 + 8).min(Self::MOST);
+    /// The pause of the thread that is to be met.
+    fn pause_before_call(&self) {
+        pause(-self.spins.load(Ordering::Relaxed));
     }
 
-    fn was_late(&mut self) {
-        self.spins = self.spins.saturating_sub(self.spins / 32 + 8);
+    fn was_early(&self) {
+        let spins = self.spins.load(Ordering::Relaxed);
+        self.spins.store((spins + spins.abs() / 32 + 8).min(Self::MOST), Ordering::Relaxed);
+    }
+
+    fn was_late(&self) {
+        let spins = self.spins.load(Ordering::Relaxed);
+        self.spins.store((spins - spins.abs() / 32 - 8).max(-Self::MOST), Ordering::Relaxed);
     }
 }
 
-/// One thread creates, others close the number that the next handle is going to have, as soon as it is given out.
+fn pause(spins: i32) {
+    for _ in 0..spins {
+        std::hint::spin_loop();
+    }
+}
+
+/// What the threads of [`race_publication`] know of the handle with the first number.
+#[derive(Default)]
+struct Prey {
+    /// A create is under way: the number may be given out at any moment.
+    creating: AtomicBool,
+    /// How often it was given out, as the creating thread has seen.
+    given: AtomicU64,
+    /// How often a guess has closed it.
+    closed: AtomicU64,
+    /// It is enough.
+    over: AtomicBool,
+}
+
+impl Prey {
+    /// A guess has a chance.
+    fn is_near(&self) -> bool {
+        let open = self.given.load(Ordering::Acquire) > self.closed.load(Ordering::Acquire);
+        open || self.creating.load(Ordering::Acquire)
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+}
+
+/// One thread creates, others close the number that the new handle is going to have, as soon as it is given out.
 ///
 /// Kernels before 6.16 (and before 6.1.146 and 6.12.39) give the number out while the create still works on the handle. Nobody
-/// waits for anybody: where cpus are those of a virtual machine, one that waits takes the time away from the one that is waited
-/// for. The creating thread closes only what got another number because nobody had closed the last one yet.
+/// waits for anybody: where cpus are those of a virtual machine, the best moment is when one of them stands still in the middle of
+/// a create. The creating thread closes only what got another number because nobody had closed the last one yet.
 #[inline(never)]
 pub fn race_publication(options: &Options) -> Outcome {
     let until = Until::asked(options)?;
     let file = open_device(options)?;
-    let over = AtomicBool::new(false);
-    let (created, guessed) = thread::scope(|scope| {
-        let over = &over;
+    let prey = Prey::default();
+    let created = thread::scope(|scope| {
+        let prey = &prey;
         let guessing: Vec<_> = (1..=options.threads.unwrap_or(1).max(1))
-            .map(|cpu| scope.spawn(move || on_cpu(cpu, over, || close_guessed(file, over))))
+            .map(|cpu| scope.spawn(move || on_cpu(cpu, &prey.over, || close_guessed(file, prey))))
             .collect();
-        let created = on_cpu(0, over, || create_and_leave(file, over, &until));
-        over.store(true, Ordering::Release);
-        let guessed: Vec<_> = guessing.into_iter().map(join).collect();
-        Ok::<_, Stop>((created?, guessed.into_iter().sum::<Outcome<u64>>()?))
+        let created = on_cpu(0, &prey.over, || create_and_leave(file, prey, &until));
+        prey.over.store(true, Ordering::Release);
+        guessing.into_iter().map(join).fold(Ok(()), Result::and)?;
+        created
     })?;
     let left = close_if_open(file, FIRST)?;
     close_device(file)?;
-    println!(
-        "{created} created, {guessed} of them closed by a guess of the number, {} left",
-        u64::from(left)
-    );
+    let guessed = prey.closed.into_inner();
+    println!("{created} created, {guessed} of them closed by a guess, {} left", u64::from(left));
     Ok(())
 }
 
@@ -163,41 +221,52 @@ fn on_cpu<T>(cpu: u64, over: &AtomicBool, work: impl FnOnce() -> Outcome<T>) -> 
 }
 
 #[inline(never)]
-fn create_and_leave(file: DrmFile, over: &AtomicBool, until: &Until) -> Outcome<u64> {
+fn create_and_leave(file: DrmFile, prey: &Prey, until: &Until) -> Outcome<u64> {
     let (mut created, mut unseen) = (0, 0);
-    while !until.is_over(created) && !over.load(Ordering::Acquire) {
-        let buffer = make_buffer(file)?;
+    while !until.is_over(created) && !prey.is_over() {
+        prey.creating.store(true, Ordering::Release);
+        let buffer = make_buffer(file);
         created += 1;
-        if buffer == FIRST {
-            unseen = 0;
-            continue;
-        }
-        close_buffer(file, buffer)?;
-        unseen += 1;
-        // The guessing threads have been interrupted.
-        if unseen > PATIENCE {
-            thread::sleep(NAP);
+        match buffer? {
+            FIRST => {
+                prey.given.fetch_add(1, Ordering::AcqRel);
+                prey.creating.store(false, Ordering::Release);
+                unseen = 0;
+            }
+            // The guessing threads are late.
+            other => {
+                prey.creating.store(false, Ordering::Release);
+                close_buffer(file, other)?;
+                unseen += 1;
+                rest(unseen);
+            }
         }
     }
     Ok(created)
 }
 
 #[inline(never)]
-fn close_guessed(file: DrmFile, over: &AtomicBool) -> Outcome<u64> {
-    let (mut guessed, mut early) = (0, 0);
-    while !over.load(Ordering::Acquire) {
-        if close_if_open(file, FIRST)? {
-            guessed += 1;
+fn close_guessed(file: DrmFile, prey: &Prey) -> Outcome {
+    let mut early = 0;
+    while !prey.is_over() {
+        if !look_for(|| prey.is_near()) {
+            thread::sleep(NAP);
+        } else if close_if_open(file, FIRST)? {
+            prey.closed.fetch_add(1, Ordering::AcqRel);
             early = 0;
         } else {
             early += 1;
-        }
-        // The creating thread has been interrupted: it needs the time to go on.
-        if early > PATIENCE {
-            thread::sleep(NAP);
+            rest(early);
         }
     }
-    Ok(guessed)
+    Ok(())
+}
+
+/// Sleeps after many vain tries in a row, and the longer the more there were: the other thread needs the cpu.
+fn rest(vain: u32) {
+    if let Some(more) = vain.checked_sub(PATIENCE) {
+        thread::sleep(NAP * (1 << more.min(6)));
+    }
 }
 
 /// One thread moves a handle to another number, another closes the old number meanwhile, and then the new one.
@@ -243,17 +312,16 @@ fn can_move_handles(file: DrmFile) -> Outcome<bool> {
 
 #[inline(never)]
 fn close_old_in_rounds(file: DrmFile, meeting: &Meeting) -> Outcome {
-    let mut aim = Aim::default();
     let mut round = 1;
     while meeting.wait_for(round) {
-        aim.pause();
+        meeting.aim.pause_before_close();
         // Too late when the handle had moved. Whether a close that succeeded was early only the mover knows: the aim goes back
         // and forth between both.
         if close_if_open(file, FIRST)? {
             meeting.closed.store(round, Ordering::Release);
-            aim.was_early();
+            meeting.aim.was_early();
         } else {
-            aim.was_late();
+            meeting.aim.was_late();
         }
         meeting.end(round);
         round += 1;
@@ -282,6 +350,7 @@ fn move_beside_close(file: DrmFile, keeper: DrmFile, meeting: &Meeting, round: u
     let prime = share(file, buffer)?;
 
     meeting.begin(round);
+    meeting.aim.pause_before_call();
     let moved = match file.change_handle(buffer, MOVED) {
         Ok(()) => true,
         // The close came first.
@@ -289,7 +358,7 @@ fn move_beside_close(file: DrmFile, keeper: DrmFile, meeting: &Meeting, round: u
         Err(failed) => return Err(failed.into()),
     };
     meeting.wait_for_end(round);
-    let closed = meeting.closed.load(Ordering::Acquire) == round;
+    let closed = meeting.is_closed(round);
     holds(moved || closed, || "the handle was neither moved nor closed".to_owned())?;
     if moved {
         close_buffer(file, MOVED)?;
@@ -364,19 +433,21 @@ mod tests {
 
     #[test]
     fn the_aim_settles_around_the_mark() {
-        let mut aim = Aim::default();
-        for _ in 0..200 {
-            if aim.spins < 1000 { aim.was_early() } else { aim.was_late() }
+        for mark in [-1000, 1000] {
+            let aim = Aim::default();
+            let spins = || aim.spins.load(Ordering::Relaxed);
+            for _ in 0..200 {
+                if spins() < mark { aim.was_early() } else { aim.was_late() }
+            }
+            assert!((spins() - mark).abs() < 100, "{}", spins());
         }
-        assert!((900..1100).contains(&aim.spins), "{}", aim.spins);
-        for _ in 0..2000 {
-            aim.was_early();
+        let aim = Aim::default();
+        for (step, end) in [(Aim::was_early as fn(&Aim), Aim::MOST), (Aim::was_late, -Aim::MOST)] {
+            for _ in 0..2000 {
+                step(&aim);
+            }
+            assert_eq!(aim.spins.load(Ordering::Relaxed), end);
         }
-        assert_eq!(aim.spins, Aim::MOST);
-        for _ in 0..2000 {
-            aim.was_late();
-        }
-        assert_eq!(aim.spins, 0);
     }
 
     #[test]
@@ -393,7 +464,7 @@ mod tests {
             });
             for round in 1..=100 {
                 meeting.begin(round);
-                assert!(meeting.wait_for_end(round), "round {round}");
+                meeting.wait_for_end(round);
             }
             meeting.over.store(true, Ordering::Release);
             other.join()
