@@ -31,7 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "gemscope-tui",
         ],
     ),
-    ("xtask", &[]),
+    ("xtask", &["gemscope-common", "gemscope-engine"]),
     ("gemclient", &[]),
     ("gemscope-tests", &[]),
 ];

@@ -3,6 +3,7 @@
 //! Exit codes: that of the command for `vm`; else 0 when all is well, 1 when a test failed, 2 when it could not run.
 
 mod cpio;
+mod detection;
 mod driver;
 mod ebpf;
 mod expect;
@@ -46,6 +47,8 @@ enum Task {
     Test(test::TestArgs),
     /// Run the test matrix in guests with stock kernels.
     VmMatrix(matrix::MatrixArgs),
+    /// Write docs/detection.md, or check it: which rule is shown to work on which line of kernels.
+    Detection(detection::DetectionArgs),
     /// Record the traces that tests replay.
     Fixtures(fixtures::FixturesArgs),
     /// Bring BTF and symbols out of booted kernels.
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Task::Ebpf(args) => ebpf::run(&args),
         Task::Test(args) => test::run(&args),
         Task::VmMatrix(args) => matrix::run(&args),
+        Task::Detection(args) => detection::run(&args),
         Task::Fixtures(args) => fixtures::run(&args),
         Task::KernelExtract(args) => extract::run(&args),
     };
