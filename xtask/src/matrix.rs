@@ -11,6 +11,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::Args;
 
+use crate::driver::{self, NoHeaders};
 use crate::kernels::{self, Gone, Kernel};
 use crate::modules;
 use crate::qemu::Sinks;
@@ -179,10 +180,25 @@ fn one_line(
         }
         Err(error) => return Err(error),
     };
-    let rows: Vec<&Row> = rows.iter().copied().filter(|row| row.lines.hold(&kernel.line)).collect();
+    let mut rows: Vec<&Row> = rows.iter().copied().filter(|row| row.lines.hold(&kernel.line)).collect();
+    let mut tally = Tally::default();
+    let mut text = String::new();
+    let mut driver = None;
+    if rows.iter().any(|row| row.driver) {
+        match driver::module(&kernel) {
+            Ok(module) => driver = Some((format!("modules/{}", module.name), 0o644, module.content)),
+            Err(error) if error.is::<NoHeaders>() => {
+                let before = rows.len();
+                rows.retain(|row| !row.driver);
+                tally.skipped = before - rows.len();
+                let _ = writeln!(text, "{name}: {} rows SKIPPED: {error:#}", tally.skipped);
+            }
+            Err(error) => return Err(error),
+        }
+    }
     if rows.is_empty() {
-        let text = format!("{name}: none of the rows asked for is for this line\n");
-        return Ok(LineResult { tally: Tally::default(), ran: true, text });
+        let _ = writeln!(text, "{name}: none of the rows asked for is for this line");
+        return Ok(LineResult { tally, ran: true, text });
     }
     let out = workspace::target().join("vm-matrix").join(name);
     if out.exists() {
@@ -194,14 +210,12 @@ fn one_line(
         kernel: &kernel,
         setup: &for_rows(&kernel, &rows, setup)?,
         programs,
-        files: files(&rows),
+        files: files(&rows).into_iter().chain(driver).collect(),
         command: Some("sh /rows/run".to_owned()),
         out: Some(out.clone()),
     };
     let outcome = boot.run(Sinks { out: &mut progress, err: &mut std::io::sink() });
     let progress = String::from_utf8_lossy(&progress.said);
-    let mut text = String::new();
-    let mut tally = Tally::default();
     for row in &rows {
         match judge(row, &out.join(row.name)) {
             Ok(()) => tally.passed += 1,
@@ -224,7 +238,7 @@ fn one_line(
         }
     }
     let took = begin.elapsed().as_secs_f32();
-    let Tally { passed, failed, .. } = tally;
+    let Tally { passed, failed, skipped: _ } = tally;
     let _ = writeln!(text, "{name}: `{}`: {passed} passed, {failed} failed ({took:.0} s)", kernel.version);
     Ok(LineResult { tally, ran: true, text })
 }

@@ -44,6 +44,8 @@ pub struct Row {
     pub lines: Lines,
     /// How long it may take.
     pub seconds: u32,
+    /// Is the driver of `tests/driver` in the guest for it? It is not loaded: the row does that.
+    pub driver: bool,
 }
 
 /// Lines whose kernel has neither udmabuf nor dma-heaps.
@@ -51,7 +53,7 @@ const OLD: &[&str] = &["5.10", "6.1"];
 
 /// A row for every line that must end with 0 in a minute.
 const fn row(name: &'static str, command: &'static str, expect: &'static [Expect]) -> Row {
-    Row { name, command, code: 0, expect, lines: Lines::All, seconds: 60 }
+    Row { name, command, code: 0, expect, lines: Lines::All, seconds: 60, driver: false }
 }
 
 impl Row {
@@ -62,6 +64,11 @@ impl Row {
 
     const fn seconds(mut self, seconds: u32) -> Self {
         self.seconds = seconds;
+        self
+    }
+
+    const fn driver(mut self) -> Self {
+        self.driver = true;
         self
     }
 
@@ -137,6 +144,13 @@ macro_rules! ended {
     };
 }
 
+/// Shell that is run with the driver loaded.
+macro_rules! driven {
+    ($command:literal) => {
+        concat!("insmod /modules/gemfault.ko || exit 1; ", $command, "; rmmod gemfault")
+    };
+}
+
 /// It ends as it should: nothing stays behind, and the trace is whole. Before, CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE and CAP_BPF
 /// are left, and no new ones can be had.
 const ENDED: &[Expect] = &[
@@ -163,6 +177,19 @@ pub const ROWS: &[Row] = &[
     row("client-foreign", "gemclient s11 && gemclient s12", &[]).lines(Lines::But(OLD)),
     row("client-foreign-old", "gemclient s11", &[]).code(77).lines(Lines::Only(OLD)),
     row("client-killed", "gemclient killed-midway", &[]).code(137),
+    // The driver by itself: it does every fault and every control, and can be taken out afterwards with what it has leaked.
+    row(
+        "driver-controls",
+        driven!("gemclient faults-all --right; echo \"ended with $?\"; dmesg | grep -cE '(Comm|CPU#[0-9]+): r-'"),
+        &[Says("r-forgotten-det"), Says("ended with 0\n0\n")],
+    )
+    .driver(),
+    row(
+        "driver-faults",
+        driven!("gemclient faults-all; echo \"ended with $?\"; gemclient fault --clean-up; gemclient fault bad-export"),
+        &[Says("f-forgotten-det"), Says("ended with 0"), Says("f-cpu-mmap")],
+    )
+    .driver(),
     // What this kernel offers.
     row("doctor", "gemscope doctor", &[]),
     row("probes", "gemscope probes", &[]),
