@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * CPU access to buffers by handle, under the names of i915's ioctls. An imported buffer has no pages of this driver's, so
- * each must refuse it (R60):
+ * CPU access to buffers by handle, under the names of i915's ioctls. An imported buffer has no pages of this driver's,
+ * so each must refuse it (R60):
  *
  *   cpu-pread, cpu-pwrite, cpu-mmap   the import is accepted
  *

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A dma-buf exporter without GEM, static or dynamic. It does what an importer says, right or wrong, and stays whole: what
- * is mapped is kept on the attachment until it is detached, so that an unmap too many, or too few, or in the wrong
+ * A dma-buf exporter without GEM, static or dynamic. It does what an importer says, right or wrong, and stays whole:
+ * what is mapped is kept on the attachment until it is detached, so that an unmap too many, or too few, or in the wrong
  * direction, touches no freed memory.
  *
  *   bad-export               dma_buf_export() is asked for a dma-buf whose operations are incomplete (R40)

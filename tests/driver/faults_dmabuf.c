@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Faults of importers and of who holds a dma-buf. All but the last are about a buffer that the fault exports for itself,
- * without an fd, and lets go of: the only reference is this function's.
+ * Faults of importers and of who holds a dma-buf. All but the last are about a buffer that the fault exports for
+ * itself, without an fd, and lets go of: the only reference is this function's.
  *
  *   forgotten-detach          the reference is put while the device is attached; the buffer dies with the attachment
  *                             on it (R11, L5)

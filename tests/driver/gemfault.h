@@ -42,7 +42,7 @@ struct gemfault_object {
 	struct sg_table *sgt;
 	/* What to do wrong when its time comes: a bit for each fault's number. */
 	unsigned long armed;
-	/* wrong-cache-entry: the dma-buf that this object's cache entry must have again, and the two entries' handles. */
+	/* wrong-cache-entry: the dma-buf that this object's cache entry must have again, and both entries' handles. */
 	struct dma_buf *robbed;
 	u32 robbed_handle;
 	u32 robber_handle;

@@ -43,7 +43,7 @@ static struct workqueue_struct *gemfault_queue;
 
 int gemfault_leaks_init(void)
 {
-	gemfault_queue = alloc_workqueue("gemfault", 0, 0);
+	gemfault_queue = alloc_workqueue("gemfault", WQ_UNBOUND, 0);
 	return gemfault_queue ? 0 : -ENOMEM;
 }
 

@@ -181,16 +181,17 @@ fn one_line(
         Err(error) => return Err(error),
     };
     let mut rows: Vec<&Row> = rows.iter().copied().filter(|row| row.lines.hold(&kernel.line)).collect();
-    let mut text = String::new();
     let mut tally = Tally::default();
-    let mut setup = setup.clone();
+    let mut text = String::new();
+    let mut driver = None;
     if rows.iter().any(|row| row.driver) {
         match driver::module(&kernel) {
-            Ok(_) => setup.driver = true,
+            Ok(module) => driver = Some((format!("modules/{}", module.name), 0o644, module.content)),
             Err(error) if error.is::<NoHeaders>() => {
-                tally.skipped = rows.iter().filter(|row| row.driver).count();
+                let before = rows.len();
                 rows.retain(|row| !row.driver);
-                let _ = writeln!(text, "{name}: rows with the driver SKIPPED: {error:#}");
+                tally.skipped = before - rows.len();
+                let _ = writeln!(text, "{name}: {} rows SKIPPED: {error:#}", tally.skipped);
             }
             Err(error) => return Err(error),
         }
@@ -207,9 +208,9 @@ fn one_line(
     let mut progress = Progress { name, begin, verbose, said: Vec::new() };
     let boot = Boot {
         kernel: &kernel,
-        setup: &for_rows(&kernel, &rows, &setup)?,
+        setup: &for_rows(&kernel, &rows, setup)?,
         programs,
-        files: files(&rows),
+        files: files(&rows).into_iter().chain(driver).collect(),
         command: Some("sh /rows/run".to_owned()),
         out: Some(out.clone()),
     };
@@ -237,7 +238,7 @@ fn one_line(
         }
     }
     let took = begin.elapsed().as_secs_f32();
-    let Tally { passed, failed, .. } = tally;
+    let Tally { passed, failed, skipped: _ } = tally;
     let _ = writeln!(text, "{name}: `{}`: {passed} passed, {failed} failed ({took:.0} s)", kernel.version);
     Ok(LineResult { tally, ran: true, text })
 }

@@ -87,7 +87,19 @@ if [ -e /run/bring-out ]; then
     fi
     sync
 fi
-dmesg | grep -E -A 1 'BUG:|WARNING:|Oops|general protection|refcount_t|KASAN' | head -n 20 | while read -r line; do
+# What the kernel says against its own rules, with a line that follows; but not its warnings of faults that are asked for, by
+# processes called f-FAULT.
+dmesg | awk '
+    /BUG:|WARNING:|Oops|general protection|refcount_t|KASAN/ {
+        if (said) print said
+        said = $0
+        line = NR
+        warning = /WARNING:/
+    }
+    said && NR == line + 1 { said = said "\n" $0 }
+    said && warning && NR < line + 5 && /(Comm|CPU#[0-9]+): f-/ { said = "" }
+    END { if (said) print said }
+' | head -n 20 | while read -r line; do
     echo "complaint $line" >&9
 done
 echo "exit $code" >&9

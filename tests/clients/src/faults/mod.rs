@@ -9,7 +9,7 @@ mod table;
 
 use crate::drm::Device;
 use crate::outcome::{Answer, EXIT_DONE, EXIT_SKIPPED, Outcome, Stop};
-use crate::sys::process::{Ended, fork_child, set_name, wait};
+use crate::sys::process::{Ended, Pid, fork_child, set_name, wait, wait_well};
 use device::Gemfault;
 pub use table::ALL;
 
@@ -83,7 +83,8 @@ pub fn run(request: &Request) -> Outcome {
         }
         Request::One(name, right) => {
             let fault = named(name).map_err(Stop::Unexpected)?;
-            one(&device::find()?, fault, right)
+            let device = device::find()?;
+            wait_well(in_a_process(fault, right, || one(&device, fault, right))?)
         }
         Request::All(right) => all(right),
     }
@@ -106,7 +107,6 @@ fn process_name(fault: &Fault, right: bool) -> String {
 }
 
 fn one(device: &Device, fault: &Fault, right: bool) -> Outcome {
-    set_name(&process_name(fault, right))?;
     let file = Gemfault { drm: device.open()? };
     match fault.story {
         Story::Module(story) => story(file, Part { number: fault.number, right })?,
@@ -120,7 +120,12 @@ fn all(right: bool) -> Outcome {
     let device = device::find()?;
     let mut wrong = Vec::new();
     for fault in ALL {
-        let said = match in_a_process(&device, fault, right)? {
+        let child = in_a_process(fault, right, || match one(&device, fault, right) {
+            // It is told below, with the others.
+            Err(Stop::Skip(_)) => std::process::exit(EXIT_SKIPPED),
+            other => other,
+        })?;
+        let said = match wait(child)? {
             Ended::Exit(EXIT_DONE) => "done",
             Ended::Exit(EXIT_SKIPPED) => "not on this kernel",
             _ => {
@@ -133,13 +138,12 @@ fn all(right: bool) -> Outcome {
     if wrong.is_empty() { Ok(()) } else { Err(Stop::Unexpected(format!("failed: {}", wrong.join(", ")))) }
 }
 
-fn in_a_process(device: &Device, fault: &Fault, right: bool) -> Answer<Ended> {
-    let child = fork_child(|| match one(device, fault, right) {
-        // The parent tells of it.
-        Err(Stop::Skip(_)) => std::process::exit(EXIT_SKIPPED),
-        other => other,
-    })?;
-    wait(child)
+/// A child of the fault's name. It is born with it: a tracer may take a process's name at its birth.
+fn in_a_process(fault: &Fault, right: bool, body: impl FnOnce() -> Outcome) -> Answer<Pid> {
+    set_name(&process_name(fault, right))?;
+    let child = fork_child(body);
+    set_name("gemclient")?;
+    child
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ impl Fault {
 /// Every fault, in the order of the listing.
 pub const ALL: &[Fault] = &[
     own("forgotten-detach", "attachment-leak", 1, "an importer puts its reference and stays attached"),
-    own("put-before-detach", "use-after-release", 2, "the last reference is put, then the importer detaches"),
+    own("put-before-detach", "use-after-release", 2, "the last reference is put before the detach"),
     own("detach-after-release", "use-after-release", 3, "the importer detaches after the file was released"),
     own("forgotten-unmap", "mapping-leak", 4, "an importer detaches with a mapping left"),
     own("unmap-wrong-direction", "mapping-direction-conflict", 5, "mapped to the device, unmapped from it"),
@@ -60,7 +60,7 @@ pub const ALL: &[Fault] = &[
         "wrong-cache-entry",
         "wrong-cache-entry-removed",
         19,
-        "a close drops what another handle's cache entry holds",
+        "a close drops another handle's cache entry",
         give_two_shared_buffers,
     ),
     with("link-left", "stale-link", 20, "an object dies with its link set", arm_a_buffer),
