@@ -145,7 +145,7 @@ macro_rules! faults {
             fault!("f-unmap-wrong-d" "mapping-direction-conflict"),
             fault!("f-unmap-twice" "unbalanced-mapping"),
             fault!("f-map-without-r" "reservation-not-held"),
-            fault!("f-attach-with-r" "reservation-held" later),
+            fault!("f-attach-with-r" "reservation-held"),
             fault!("f-unbalanced-pi" "pin-imbalance"),
             fault!("f-pin-without-r" "reservation-not-held"),
             fault!("f-unbalanced-vm" "vmap-leak"),
