@@ -5,6 +5,7 @@ use aya_ebpf::programs::{ProbeContext, RetProbeContext};
 use gemscope_common::{BufAccess, ProbeId};
 
 use super::arg;
+use super::attachment::unlocked;
 use crate::flow::{Nesting, Returns, keep, leave, point};
 use crate::globals::{OFF_MAP_ADDRESS, UNKNOWN, stacks};
 use crate::read::Reader;
@@ -14,7 +15,7 @@ use crate::snapshot;
 fn access_point(ctx: &ProbeContext, id: ProbeId) {
     let mut r = Reader::new();
     let payload = snapshot::buf_access(&mut r, arg(ctx, 0));
-    point(ctx, id, 0, &r, &payload);
+    point(ctx, id, unlocked(payload.reservation), &r, &payload);
 }
 
 /// `int dma_buf_vmap(struct dma_buf *, struct iosys_map *)`; up to 5.10 `void *dma_buf_vmap(struct dma_buf *)`

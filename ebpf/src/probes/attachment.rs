@@ -53,7 +53,7 @@ pub fn attach_e(ctx: ProbeContext) -> u32 {
         ops_bits: snapshot::exporter_bits(&mut r, dma_buf),
         ..Attachment::default()
     };
-    enter(&ctx, ProbeId::Attach, Nesting::Once, 0, &r, &payload, 0);
+    enter(&ctx, ProbeId::Attach, Nesting::Once, stacks::BOTH, &r, &payload, 0);
     0
 }
 
@@ -65,7 +65,7 @@ pub fn attach_r(ctx: RetProbeContext) -> u32 {
         ProbeId::Attach,
         Nesting::Once,
         Returns::Value,
-        stacks::BOTH,
+        0,
         |r, payload: &mut Attachment, _, ret| {
             payload.attach = ok_pointer(ret);
             if payload.attach != 0 {
@@ -85,8 +85,15 @@ pub fn detach_e(ctx: ProbeContext) -> u32 {
     let attach = arg(&ctx, 1);
     let attached_to = r.pointer(attach, &OFF_ATTACH_DMABUF);
     let payload = attachment_of(&mut r, arg(&ctx, 0), attach, attached_to);
-    point(&ctx, ProbeId::Detach, 0, &r, &payload);
+    point(&ctx, ProbeId::Detach, stacks::BOTH, &r, &payload);
     0
+}
+
+/// The stacks of a call that comes often: only where the reservation lock is not held, which somebody will have to explain.
+#[inline(always)]
+pub(super) fn unlocked(reservation: u32) -> u32 {
+    const NOT_HELD: u32 = 2;
+    if reservation == NOT_HELD { stacks::BOTH } else { 0 }
 }
 
 /// `struct sg_table *dma_buf_map_attachment(struct dma_buf_attachment *, enum dma_data_direction)`
@@ -95,7 +102,7 @@ pub fn map_e(ctx: ProbeContext) -> u32 {
     let mut r = Reader::new();
     let mut payload = attachment(&mut r, arg(&ctx, 0));
     payload.direction = arg32(&ctx, 1);
-    enter(&ctx, ProbeId::Map, Nesting::Once, 0, &r, &payload, 0);
+    enter(&ctx, ProbeId::Map, Nesting::Once, unlocked(payload.reservation), &r, &payload, 0);
     0
 }
 
@@ -115,7 +122,7 @@ pub fn unmap_e(ctx: ProbeContext) -> u32 {
     let mut payload = attachment(&mut r, arg(&ctx, 0));
     payload.sgt = arg(&ctx, 1);
     payload.direction = arg32(&ctx, 2);
-    point(&ctx, ProbeId::Unmap, 0, &r, &payload);
+    point(&ctx, ProbeId::Unmap, unlocked(payload.reservation), &r, &payload);
     0
 }
 
@@ -140,6 +147,6 @@ pub fn pin_r(ctx: RetProbeContext) -> u32 {
 pub fn unpin_e(ctx: ProbeContext) -> u32 {
     let mut r = Reader::new();
     let payload = attachment(&mut r, arg(&ctx, 0));
-    point(&ctx, ProbeId::Unpin, 0, &r, &payload);
+    point(&ctx, ProbeId::Unpin, unlocked(payload.reservation), &r, &payload);
     0
 }

@@ -1,7 +1,7 @@
 //! Attachments of devices to dma-bufs, what is mapped and pinned through them, and the lock that must be held.
 
 use gemscope_common::{
-    Attachment as Fields, BufAccess, Features, Phase, ProbeId, Profile, Record, err_ptr, ops,
+    Attachment as Fields, BufAccess, BufExport, Features, Phase, ProbeId, Profile, Record, err_ptr, ops,
 };
 use smallvec::SmallVec;
 
@@ -33,8 +33,14 @@ impl Engine {
                 self.check_use(p.dma_buf, What::Attached, at, thread);
                 let buf = self.state.buf(p.dma_buf, p.ino);
                 self.check_lock(probe, p, buf, at);
+                self.push(thread, Frame::new(probe, at));
             }
-            (ProbeId::Attach, _) => self.attached(record, at, thread),
+            (ProbeId::Attach, _) => {
+                // The stacks were taken at the call's entry.
+                let began = self.pop(thread, probe, at).map_or(at, |f| f.at);
+                let at = Stamp { kstack: began.kstack, ustack: began.ustack, ..at };
+                self.attached(record, at, thread);
+            }
             (ProbeId::Detach, _) => self.detached(p, at, thread),
             (ProbeId::Map, Phase::Entry) => {
                 self.check_use(p.dma_buf, What::Mapped, at, thread);
@@ -300,10 +306,10 @@ impl Engine {
     }
 
     /// R40: what an exporter gave to `dma_buf_export`.
-    pub(crate) fn check_export_arguments(&mut self, p: &gemscope_common::BufExport, at: Stamp) {
+    pub(crate) fn bad_export_arguments(&self, p: &BufExport) -> bool {
         let bits = p.ops_bits;
         if bits & ops::KNOWN == 0 {
-            return;
+            return false;
         }
         let has = |bit: u16| bits & bit != 0;
         let complete = p.private != 0 && p.ops != 0 && has(ops::MAP) && has(ops::UNMAP) && has(ops::RELEASE);
@@ -311,9 +317,10 @@ impl Engine {
         let pins = profile < Profile::V5_7 || has(ops::PIN) == has(ops::UNPIN);
         let caches = !(Profile::V5_7..Profile::V6_16).contains(&profile)
             || !(has(ops::CACHES) && (has(ops::PIN) || has(ops::UNPIN)));
-        if complete && pins && caches {
-            return;
-        }
+        !(complete && pins && caches)
+    }
+
+    pub(crate) fn report_bad_export(&mut self, p: &BufExport, at: Stamp) {
         let entity = match self.state.find_object(p.private) {
             Some(object) => self.object_entity(object),
             None => crate::finding::Entity::DmaBuf { ino: 0, id: 0, size: p.size },

@@ -23,11 +23,14 @@ impl Engine {
     ) {
         match (probe, phase) {
             (ProbeId::BufExport, Phase::Entry) => {
-                self.check_export_arguments(record.payload(), at);
-                self.push(thread, Frame::new(probe, at));
+                let mut frame = Frame::new(probe, at);
+                frame.broken = self.bad_export_arguments(record.payload());
+                self.push(thread, frame);
             }
             (ProbeId::BufExport, _) => {
-                self.pop(thread, probe, at);
+                if self.pop(thread, probe, at).is_some_and(|f| f.broken) {
+                    self.report_bad_export(record.payload(), at);
+                }
                 let ret = record.header.ret as u64;
                 if err_ptr(ret).is_none() && ret != 0 {
                     self.exported(record.payload(), ret, at, thread);
@@ -230,12 +233,16 @@ impl Engine {
 
     /// R24, R11: is this dma-buf used after its last reference was gone?
     pub(crate) fn check_use(&mut self, addr: u64, what: What, at: Stamp, thread: usize) {
+        let mut why = What::FileReleased;
         let (entity, released, released_in, evidence) = match self.state.find_buf(addr) {
             Some(buf) => {
                 let b = &self.state.bufs[buf];
                 let last_put = self.state.last_puts.get(&buf).filter(|_| what != What::Put);
                 let Some(released) = b.released.or_else(|| last_put.copied()) else { return };
                 let seen_in = if b.released.is_some() { b.released_in } else { b.sure };
+                if b.released.is_none() {
+                    why = What::LastPut;
+                }
                 (self.buf_entity(buf), released, seen_in, (self.buf_holders(buf), self.buf_life(buf)))
             }
             None => {
@@ -251,10 +258,8 @@ impl Engine {
         // Since a loss, another dma-buf may have been born at the address.
         let tainted = self.threads.at(thread).unsynced || self.state.stale(released_in);
         let rule = RuleId::UseAfterRelease;
-        let case = Case::new(rule, entity, what, at)
-            .against(What::FileReleased, released)
-            .evidence(evidence)
-            .tainted(tainted);
+        let case =
+            Case::new(rule, entity, what, at).against(why, released).evidence(evidence).tainted(tainted);
         self.file(case);
     }
 

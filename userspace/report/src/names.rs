@@ -86,6 +86,9 @@ impl Names<'_> {
                 format!("handle {handle}{again} of {}: {object}{}", self.file(file), size_after(size))
             }
             Entity::Framebuffer { id } => format!("framebuffer {id}"),
+            Entity::DmaBuf { ino: 0, id: 0, size } => {
+                format!("a dma-buf that was not made{}", size_after(size))
+            }
             Entity::DmaBuf { ino, id, size } => {
                 let name = if ino == 0 { format!("dma-buf #{id}") } else { format!("dma-buf inode {ino}") };
                 let exporter = self.directory.exporter(id).map(|e| escape::name(kernel_str(e)));
