@@ -111,14 +111,16 @@ pub fn line_of(version: &str) -> Option<&'static Line> {
 
 impl Line {
     fn holds(&self, version: &str) -> bool {
-        match self.prefix {
+        let newer = match self.prefix {
             Some(prefix) => version.starts_with(prefix),
             None => compare(version, ABOVE) == Ordering::Greater,
-        }
+        };
+        // Kernels with PREEMPT_RT run when they are asked for by name.
+        newer && !version.split('-').any(|word| word == "rt")
     }
 }
 
-/// The version in the name of an image package of the plain amd64 flavour.
+/// The version in the name of an image package for amd64 that has DRM.
 fn version_of(package: &str) -> Option<&str> {
     let rest = package.strip_prefix("linux-image-")?;
     let rest = rest.strip_suffix("-unsigned").unwrap_or(rest);
@@ -126,7 +128,7 @@ fn version_of(package: &str) -> Option<&str> {
     let plain = number.chars().all(|c| c.is_ascii_alphanumeric() || ".+-".contains(c))
         && number.split('.').count() >= 3
         && number.starts_with(|c: char| c.is_ascii_digit())
-        && !number.split('-').any(|word| matches!(word, "cloud" | "rt"));
+        && !number.split('-').any(|word| word == "cloud");
     plain.then_some(rest)
 }
 
@@ -326,6 +328,8 @@ mod tests {
         assert_eq!(chosen(&names, "6.1"), Some(vec!["linux-image-6.1.0-56-amd64".to_owned()]));
         assert_eq!(chosen(&names, "6.12"), Some(vec!["linux-image-6.12.1+deb12-amd64".to_owned()]));
         assert_eq!(chosen(&names, "6.18"), None);
+        assert_eq!(version_of("linux-image-6.1.0-58-rt-amd64"), Some("6.1.0-58-rt-amd64"));
+        assert_eq!(version_of("linux-image-6.1.0-57-cloud-amd64"), None);
         assert_eq!(
             chosen(&["linux-image-5.10.0-32-amd64-unsigned"], "5.10"),
             Some(vec!["linux-image-5.10.0-32-amd64-unsigned".to_owned()])
