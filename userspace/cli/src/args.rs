@@ -251,6 +251,9 @@ pub struct DoctorArgs {
     /// Its modules: the directory /lib/modules/RELEASE
     #[arg(long, value_name = "DIR", requires = "image")]
     pub modules: Option<PathBuf>,
+    /// Answer as if this probe were not attached; may be given again
+    #[arg(long, value_name = "PROBE", value_parser = values::probe)]
+    pub deny: Vec<ProbeId>,
     /// Print JSON lines
     #[arg(long)]
     pub json: bool,

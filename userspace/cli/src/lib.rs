@@ -7,6 +7,8 @@ pub mod args;
 mod capture;
 mod commands;
 pub mod exit;
+#[cfg(test)]
+mod fixture;
 pub mod pipeline;
 pub mod source;
 mod ui;

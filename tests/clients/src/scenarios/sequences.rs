@@ -7,7 +7,7 @@ use super::parts::{
 use crate::dmabuf::{Source, set_name, sync};
 use crate::drm::Handle;
 use crate::options::Options;
-use crate::outcome::{Failed, Outcome, holds, refused};
+use crate::outcome::{Failed, Outcome, Stop, holds, refused};
 use crate::sys::fd::Fd;
 
 /// S1: create and close.
@@ -196,5 +196,32 @@ pub fn s13_change_handle(options: &Options) -> Outcome {
         Err(failed) => return Err(failed.into()),
     };
     close_buffer(file, current)?;
+    close_device(file)
+}
+
+/// A shared buffer moves to another handle number and is found under it, several times, where the kernel can do that.
+#[inline(never)]
+pub fn move_shared(options: &Options) -> Outcome {
+    let file = open_device(options)?;
+    let moved = Handle(500);
+    for _ in 0..3 {
+        let buffer = make_buffer(file)?;
+        let prime = share(file, buffer)?;
+        match file.change_handle(buffer, moved) {
+            Ok(()) => {
+                let found = share_with_importer(file, prime)?;
+                holds(found == moved, || format!("the buffer that moved to {moved} was found as {found}"))?;
+                close_prime_fd(prime)?;
+                close_buffer(file, moved)?;
+            }
+            Err(Failed { errno: libc::EINVAL, .. }) => {
+                close_prime_fd(prime)?;
+                close_buffer(file, buffer)?;
+                close_device(file)?;
+                return Err(Stop::Skip("this kernel does not move handles".to_owned()));
+            }
+            Err(failed) => return Err(failed.into()),
+        }
+    }
     close_device(file)
 }

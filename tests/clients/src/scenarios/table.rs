@@ -113,6 +113,14 @@ pub const ALL: &[Scenario] = &[
         run: sequences::s13_change_handle,
     },
     Scenario {
+        name: "move-shared",
+        about: "move a shared buffer to another handle number, and find it there",
+        needs: "vgem, a kernel that moves handles",
+        ends: Clean,
+        options: &["--device"],
+        run: sequences::move_shared,
+    },
+    Scenario {
         name: "s20",
         about: "framebuffer outlives the handle, GETFB2 opens a new one",
         needs: "virtio_gpu or bochs-drm, root",

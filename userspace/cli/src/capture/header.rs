@@ -39,14 +39,11 @@ fn realtime_offset_ns() -> i64 {
 pub fn header(session: &Session, facts: &Facts<'_>) -> TraceHeader {
     let uname = rustix::system::uname();
     let text = |s: &std::ffi::CStr| s.to_string_lossy().into_owned();
-    let plan = session.plan();
-    let mut header = TraceHeader {
+    TraceHeader {
         gemscope: env!("CARGO_PKG_VERSION").to_owned(),
         kernel_release: text(uname.release()),
         kernel_version: text(uname.version()),
         machine: text(uname.machine()),
-        probes: plan.probes.iter().map(entry).collect(),
-        blinded: blinded(plan),
         clock: Clock {
             start_ns: session.since_ns(),
             realtime_offset_ns: realtime_offset_ns(),
@@ -72,6 +69,15 @@ pub fn header(session: &Session, facts: &Facts<'_>) -> TraceHeader {
         raw_addresses: facts.raw_addresses,
         source: "kernel".to_owned(),
         notes: notes(session),
+        ..of_plan(session.plan())
+    }
+}
+
+/// What the plan tells: the probes, what is judged without some of them, and the rules' era.
+fn of_plan(plan: &Plan) -> TraceHeader {
+    let mut header = TraceHeader {
+        probes: plan.probes.iter().map(entry).collect(),
+        blinded: blinded(plan),
         ..TraceHeader::default()
     };
     header.set_profile(plan.profile);
@@ -136,4 +142,48 @@ fn distro() -> String {
     let text = fs::read_to_string("/etc/os-release").unwrap_or_default();
     let name = text.lines().find_map(|l| l.strip_prefix("PRETTY_NAME="));
     name.unwrap_or_default().trim_matches('"').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use gemscope_probes::plan::{self, PlanOptions};
+    use gemscope_report::Context;
+
+    use super::*;
+    use crate::fixture;
+
+    /// The header of every report names a probe that was left out, and each rule that is judged without it.
+    #[test]
+    fn a_probe_that_is_left_out_is_in_the_header() {
+        for kernel in fixture::KERNELS {
+            let facts = fixture::facts(kernel);
+            let whole = plan::plan(&facts, &PlanOptions::default());
+            let before = of_plan(&whole).blinded;
+            for planned in whole.probes.iter().filter(|p| matches!(p.outcome, Outcome::Attach { .. })) {
+                let row = planned.row;
+                let name = row.id.name();
+                let options = PlanOptions { deny: vec![row.id], ..PlanOptions::default() };
+                let context = Context::of_trace(&of_plan(&plan::plan(&facts, &options)), |_| Some(row.blind));
+                let missing = context.missing.iter().find(|m| m.probe == name);
+                let missing = missing.unwrap_or_else(|| panic!("{kernel}: {name} is not named"));
+                assert_eq!(
+                    (missing.reason.as_str(), missing.blind.as_str()),
+                    ("left out on request", row.blind)
+                );
+                for rule in RuleId::ALL.iter().map(|r| r.name()).filter(|r| row.findings.contains(r)) {
+                    let told = context
+                        .blinded
+                        .iter()
+                        .any(|s| s.starts_with(&format!("{rule} is judged without")) && s.contains(name));
+                    assert!(told, "{kernel}: {name}: {rule}: {:?}", context.blinded);
+                }
+                let others = context.blinded.iter().filter(|s| !s.contains(name));
+                assert!(
+                    others.clone().all(|s| before.contains(s)),
+                    "{kernel}: {name}: {:?}",
+                    context.blinded
+                );
+            }
+        }
+    }
 }

@@ -26,7 +26,7 @@ pub fn run(args: &DoctorArgs, _ui: &Ui) -> anyhow::Result<Exit> {
     };
     let blocked = checks.iter().any(|c| c.state == State::Missing);
     let (lines, whole) = match &facts {
-        Ok(facts) => answers(facts),
+        Ok(facts) => answers(facts, &PlanOptions { deny: args.deny.clone(), ..PlanOptions::default() }),
         Err(error) => (vec![Line::Problem { text: error.to_string() }], false),
     };
     let mut all: Vec<Line> = checks.iter().map(Line::of_check).collect();
@@ -81,8 +81,8 @@ fn find_modules(dir: &Path, depth: usize, found: &mut Vec<(String, Vec<u8>)>) ->
 }
 
 /// Everything there is to say about a kernel. Can every rule be judged?
-fn answers(facts: &KernelFacts) -> (Vec<Line>, bool) {
-    let plan = plan::plan(facts, &PlanOptions::default());
+fn answers(facts: &KernelFacts, options: &PlanOptions) -> (Vec<Line>, bool) {
+    let plan = plan::plan(facts, options);
     let known = |d: &&gemscope_probes::detect::Detected| d.answer == Answer::Unknown;
     let mut lines = vec![Line::Kernel {
         profile: facts.profile.name(),
@@ -227,4 +227,49 @@ fn text(lines: &[Line]) -> Result<String, std::fmt::Error> {
         }
     }
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use gemscope_probes::catalogue;
+
+    use super::*;
+    use crate::fixture;
+
+    /// What is left out is missing, and named with what goes unseen, and under each rule that needs it.
+    #[test]
+    fn a_probe_that_is_left_out_is_told_rule_by_rule() {
+        for kernel in fixture::KERNELS {
+            let facts = fixture::facts(kernel);
+            let whole = plan::plan(&facts, &PlanOptions::default());
+            for planned in whole.probes.iter().filter(|p| matches!(p.outcome, Outcome::Attach { .. })) {
+                let row = planned.row;
+                let name = row.id.name();
+                let options = PlanOptions { deny: vec![row.id], ..PlanOptions::default() };
+                let (lines, complete) = answers(&facts, &options);
+                let judged = |line: &Line| !matches!(line, Line::Rule { judged, .. } if *judged != "yes");
+                assert_eq!(complete, lines.iter().all(judged), "{kernel}: {name}");
+                let said = text(&lines).unwrap();
+                let probe = format!("  {name}: left out on request; {}\n", row.blind);
+                assert!(said.contains(&probe), "{kernel}: no `{probe}` in:\n{said}");
+                for line in &lines {
+                    let Line::Rule { rule, judged, because, .. } = line else { continue };
+                    let because = because.concat();
+                    let told = because.contains(&format!("{name} is missing (left out on request)"));
+                    assert_eq!(told, row.findings.contains(rule), "{kernel}: {name}: {rule}: {because}");
+                    assert!(!told || *judged != "yes", "{kernel}: {name}: {rule}");
+                }
+            }
+        }
+    }
+
+    /// What fires often is off until it is asked for, so leaving it out takes nothing away.
+    #[test]
+    fn a_probe_that_is_off_anyway_blinds_nothing() {
+        let facts = fixture::facts("6.12");
+        let answer =
+            |deny| text(&answers(&facts, &PlanOptions { deny, ..PlanOptions::default() }).0).unwrap();
+        let hot = catalogue::rows().filter(|r| r.hot).map(|r| r.id).collect();
+        assert_eq!(answer(hot), answer(Vec::new()));
+    }
 }
