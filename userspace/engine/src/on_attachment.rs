@@ -36,8 +36,10 @@ impl Engine {
                 self.push(thread, Frame::new(probe, at));
             }
             (ProbeId::Attach, _) => {
-                // The stacks were taken at the call's entry.
-                let began = self.pop(thread, probe, at).map_or(at, |f| f.at);
+                // Older traces have no record of the entry; where there is one it has the stacks.
+                let entered = self.threads.at(thread).innermost(&[probe]).is_some();
+                let frame = if entered { self.pop(thread, probe, at) } else { None };
+                let began = frame.map_or(at, |f| f.at);
                 let at = Stamp { kstack: began.kstack, ustack: began.ustack, ..at };
                 self.attached(record, at, thread);
             }
