@@ -292,22 +292,23 @@ payloads! {
         cut: u32,
         /// processes whose fds could not be read by the scan
         unreadable: u32,
-        /// always 0
-        reserved: u32,
+        /// 1 when the kernel's own list of dma-bufs was read too ([`seen::ALIVE`](crate::seen::ALIVE)): what is not on it
+        /// has no file any more
+        listed: u32,
     }
-    /// A dma-buf found in `/proc/PID/fd` or `/proc/PID/maps`.
+    /// A dma-buf found in `/proc/PID/fd`, in `/proc/PID/maps` or on the kernel's own list.
     SeenFd = 32 {
         /// inode number of the dma-buf
         ino: u64,
-        /// size in bytes
+        /// size in bytes; of a mapping its length
         size: u64,
-        /// the process
+        /// the process; 0 for the kernel's list
         tgid: u32,
-        /// the fd; -1 for a mapping
+        /// the fd; -1 where there is none
         fd: i32,
         /// one of the [`seen`](crate::seen) values
         kind: u32,
-        /// 1 when it was found before the probes were attached, 0 when for a settle point
+        /// 1 when it was found at the start, right after the probes were attached, 0 when for a settle point
         at_start: u32,
     }
     /// Hits that a probe missed, read from the kernel.
@@ -348,6 +349,8 @@ pub mod seen {
     pub const MAPPING: u32 = 1;
     /// An fd opened with `O_PATH`: it holds the directory entry, not the file (B14).
     pub const PATH: u32 = 2;
+    /// Nothing of a process: the kernel's own list of dma-bufs that have a file, where it can be read (6.16 and later).
+    pub const ALIVE: u32 = 3;
 }
 
 /// Which of an exporter's operations are there: bits of [`BufExport::ops_bits`] and [`Attachment::ops_bits`] (R40, R41).

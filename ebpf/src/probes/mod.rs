@@ -5,6 +5,7 @@ mod attachment;
 mod display;
 mod dmabuf;
 mod handle;
+mod iter;
 mod object;
 mod prime;
 mod process;

@@ -41,14 +41,19 @@ struct Sight {
     /// 0 when not known.
     size: u64,
     holders: Vec<HolderKind>,
+    /// It is on the kernel's own list.
+    alive: bool,
 }
 
-/// What was seen of all dma-bufs, by inode number: nothing else of them can be seen there, and it never comes again.
+/// What was seen of all dma-bufs, by inode number: nothing else of them can be seen there. It is counted up, so a number
+/// does not come again in the time of a trace.
 #[derive(Default)]
 pub(crate) struct Seen {
     at_start: FxHashMap<u64, Sight>,
     now: FxHashMap<u64, Sight>,
     scan: Scan,
+    /// The kernel's own list was read for this settle point.
+    listed: bool,
     held: Vec<Held>,
 }
 
@@ -56,30 +61,35 @@ impl Seen {
     /// Takes in what a scan saw.
     pub fn take(&mut self, p: &SeenFd) {
         let (kind, size) = match p.kind {
-            seen::FD => (HolderKind::Fd { tgid: p.tgid, fd: p.fd }, p.size),
+            seen::FD => (Some(HolderKind::Fd { tgid: p.tgid, fd: p.fd }), p.size),
             // A part of a dma-buf may be mapped.
-            seen::MAPPING => (HolderKind::Mapping { tgid: p.tgid }, 0),
-            seen::PATH => (HolderKind::PathFd { tgid: p.tgid, fd: p.fd }, p.size),
+            seen::MAPPING => (Some(HolderKind::Mapping { tgid: p.tgid }), 0),
+            seen::PATH => (Some(HolderKind::PathFd { tgid: p.tgid, fd: p.fd }), p.size),
+            seen::ALIVE => (None, p.size),
             // Of a newer gemscope.
             _ => return,
         };
         let sights = if p.at_start == 0 { &mut self.now } else { &mut self.at_start };
         let sight = sights.entry(p.ino).or_default();
         sight.size = sight.size.max(size);
-        if !sight.holders.contains(&kind) {
+        sight.alive |= kind.is_none();
+        if let Some(kind) = kind
+            && !sight.holders.contains(&kind)
+        {
             sight.holders.push(kind);
         }
     }
 
     /// The scan before a settle point is complete now.
-    pub fn scanned(&mut self, scan: Scan) {
-        self.scan = scan;
+    pub fn scanned(&mut self, p: &Settle) {
+        self.scan = Scan::of(p);
+        self.listed = p.listed == 1;
     }
 
     /// What a scan saw is over with its settle point.
     pub fn forget_scan(&mut self) {
         self.now = FxHashMap::default();
-        self.scan = Scan::None;
+        (self.scan, self.listed) = (Scan::None, false);
     }
 
     /// One fd of a process is closed. Which one of several is not told, and does not matter.
@@ -99,6 +109,11 @@ impl Seen {
     /// Does the scan show somebody who holds the file of this dma-buf, and not only the path to it (B14)?
     pub fn holds_file(&self, ino: u64) -> bool {
         self.now_holders(ino).iter().any(holds_file)
+    }
+
+    /// Does the kernel's own list show that it has no file any more, although its release went unseen?
+    pub fn is_gone(&self, ino: u64) -> bool {
+        self.listed && ino != 0 && !self.now.get(&ino).is_some_and(|s| s.alive)
     }
 
     fn now_holders(&self, ino: u64) -> &[HolderKind] {

@@ -55,7 +55,7 @@ impl Engine {
         if p.alive > 0 && p.cut == 0 {
             self.doubt(Doubt::StillRunning(p.alive));
         }
-        self.seen.scanned(Scan::of(p));
+        self.seen.scanned(p);
         let mut objects: Vec<_> = self.state.objects.keys().filter(|k| self.object_overdue(*k)).collect();
         objects.sort_unstable_by_key(|k| self.state.objects[*k].number);
         for key in objects {
@@ -94,7 +94,7 @@ impl Engine {
 
     fn buf_leaked(&mut self, key: BufKey, p: &Settle, at: Stamp) {
         let b = &self.state.bufs[key];
-        if self.seen.holds_file(b.ino) {
+        if self.seen.holds_file(b.ino) || self.seen.is_gone(b.ino) {
             return;
         }
         // Without a complete scan an fd that nobody saw may hold it.

@@ -159,3 +159,13 @@ fn what_was_seen_at_the_start_excuses_no_leak() {
     let leak = "t1 seen d1 start; t1 create f1 h1 o1; t1 export f1 h1 d1; t1 extra-ref d1; t1 close f1 h1; t1 close-fd d1";
     holders(&format!("{leak}; t1 settle"), "dmabuf-leak: ");
 }
+
+#[test]
+fn the_kernels_list_tells_a_lost_reference_from_an_unseen_release() {
+    let gone = "t1 create f1 h1 o1; t1 export f1 h1 d1; t1 extra-ref d1; t1 close f1 h1; t1 close-fd d1";
+    assert!(engine(&format!("{gone}; t1 settle listed")).findings().is_empty());
+    holders(&format!("{gone}; t1 seen d1 alive; t1 settle listed"), "dmabuf-leak: ");
+    holders(&format!("{gone}; t1 seen d1 alive; t1 settle"), "dmabuf-leak: ");
+    // Alive at the start says nothing of the end.
+    assert!(engine(&format!("t1 seen d1 alive start; {gone}; t1 settle listed")).findings().is_empty());
+}

@@ -7,6 +7,7 @@ mod attach;
 pub mod command;
 mod counters;
 mod definitions;
+mod dmabufs;
 mod events;
 pub mod gather;
 mod kernel_log;
@@ -23,6 +24,7 @@ mod session;
 
 pub use attach::How;
 pub use definitions::Definitions;
+pub use dmabufs::DmabufList;
 pub use load::{Error as LoadError, ring_size};
 pub use options::{Device, Filter, Options};
 pub use queue::{Batches, Next};

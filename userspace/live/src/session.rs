@@ -18,6 +18,7 @@ use gemscope_probes::plan::{self, Plan, PlanOptions};
 use crate::attach::{self, Attached, How};
 use crate::counters::Counters;
 use crate::definitions::{self, Definer, Definitions};
+use crate::dmabufs::{self, DmabufList};
 use crate::events::Events;
 use crate::kernel_log::KernelLog;
 use crate::options::Options;
@@ -77,6 +78,8 @@ pub struct Session {
     batches: Batches,
     definitions: Option<Definitions>,
     told: BTreeMap<(u16, u8, u8), u64>,
+    list_at_start: Option<DmabufList>,
+    list: Option<DmabufList>,
     kernel_log: Option<KernelLog>,
     _remover: Option<Remover>,
 }
@@ -94,6 +97,8 @@ pub struct Tail {
     pub missed: Vec<Record>,
     /// How often each probe was hit; empty where that is not counted.
     pub hits: Vec<(ProbeId, Phase, u64)>,
+    /// The kernel's own list of dma-bufs, to be read after the last look at processes; `None` where it offers none.
+    pub list: Option<DmabufList>,
 }
 
 impl Session {
@@ -120,6 +125,8 @@ impl Session {
         let (events, remover) = open_events();
         let attached = attach::attach(&mut ebpf, &mut plan, events, faults_are_misses(&facts));
         steps.done("attach");
+        let (list_at_start, list) = dmabufs::open(&mut ebpf, &facts);
+        steps.done("open the list of dma-bufs");
         if !plan.attached().any(|row| !matches!(row.id, ProbeId::Fork | ProbeId::Exec | ProbeId::Exit)) {
             return Err(StartError::NoProbe(reasons(&plan)));
         }
@@ -165,9 +172,16 @@ impl Session {
             batches,
             definitions,
             told: BTreeMap::new(),
+            list_at_start,
+            list,
             kernel_log,
             _remover: remover,
         })
+    }
+
+    /// The kernel's own list of dma-bufs, to be read at the start; `None` where it offers none, and the second time.
+    pub const fn take_list_at_start(&mut self) -> Option<DmabufList> {
+        self.list_at_start.take()
     }
 
     /// What was found out about the kernel.
@@ -268,6 +282,7 @@ impl Session {
             batches: self.batches.clone(),
             definitions: self.definitions.take(),
             missed: misses.into_iter().map(|(key, count)| missed_record(key, count)).collect(),
+            list: self.list.take(),
             hits: hits.into_iter().map(|(id, phase, hits)| (id, phase, hits.hits)).collect(),
         }
     }

@@ -188,11 +188,15 @@ fn fields(s: &mut String, record: &Record, names: &Names) {
         Some(Layout::Settle) => s.push_str(&format!(" alive {}", record.payload::<Settle>().alive)),
         Some(Layout::SeenFd) => {
             let p: &SeenFd = record.payload();
-            s.push_str(&format!(" inode {} process {}", p.ino, p.tgid));
+            s.push_str(&format!(" inode {}", p.ino));
+            if p.kind != seen::ALIVE {
+                s.push_str(&format!(" process {}", p.tgid));
+            }
             match p.kind {
                 seen::FD => s.push_str(&format!(" fd {}", p.fd)),
                 seen::PATH => s.push_str(&format!(" path-fd {}", p.fd)),
                 seen::MAPPING => s.push_str(" mapping"),
+                seen::ALIVE => s.push_str(" alive"),
                 kind => s.push_str(&format!(" kind {kind}")),
             }
             if p.at_start != 0 {

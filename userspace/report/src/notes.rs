@@ -84,7 +84,10 @@ pub(crate) fn notes<'a>(j: &'a Judgement) -> Vec<Note<'a>> {
     add(
         "deferred",
         deferred,
-        format!("{} wait for an O_PATH holder to be destroyed", plural(deferred, "dma-buf", "dma-bufs")),
+        format!(
+            "{} for an O_PATH holder to be destroyed",
+            plural(deferred, "dma-buf waits", "dma-bufs wait")
+        ),
         held(|h| h.deferred),
     );
     add(

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use gemscope_common::{Mark, ProbeId, Scope, Settle};
+use gemscope_common::{Mark, ProbeId, Scope, SeenFd, Settle};
 use gemscope_engine::Config;
 use gemscope_live::command::{self, Running};
 use gemscope_live::privileges::Invoker;
 use gemscope_live::scan::{self, Scan, When};
-use gemscope_live::{Next, Options, Session, Tail, prereq};
+use gemscope_live::{DmabufList, Next, Options, Session, Tail, prereq};
 use gemscope_report::plural;
 use gemscope_trace::{Definition, Definitions, TraceError, TraceHeader};
 
@@ -111,7 +111,7 @@ fn started(request: &Request, invoker: Option<&Invoker>, signals: &Signals) -> a
         command::adopt_orphans()?;
         Some(command::hold(&request.command, invoker)?)
     };
-    let session = Session::start(&request.options)?;
+    let mut session = Session::start(&request.options)?;
     let root_tgid = held.as_ref().map_or(0, command::Held::pid);
     let words: Vec<String> = request.command.iter().map(|w| w.to_string_lossy().into_owned()).collect();
     let facts = Facts {
@@ -123,7 +123,7 @@ fn started(request: &Request, invoker: Option<&Invoker>, signals: &Signals) -> a
         raw_addresses: request.raw_addresses,
     };
     let mut header = header::header(&session, &facts);
-    let (before, note) = held_before();
+    let (before, note) = held_before(&mut session);
     header.notes.extend(note);
     let output = output(request.output.as_deref(), &header)?;
     let config = Config {
@@ -149,9 +149,11 @@ fn started(request: &Request, invoker: Option<&Invoker>, signals: &Signals) -> a
 }
 
 /// Who holds which dma-buf before the command begins, and what to tell when that is not known of every process.
-fn held_before() -> (Scan, Option<String>) {
+fn held_before(session: &mut Session) -> (Scan, Option<String>) {
+    let list = listed(session.take_list_at_start(), When::Start);
     match scan::dmabuf_users(When::Start) {
-        Ok(scan) => {
+        Ok(mut scan) => {
+            scan.users.extend(list.unwrap_or_default());
             let n = u64::from(scan.unreadable);
             let note = (n > 0).then(|| {
                 let processes = plural(n, "process", "processes");
@@ -161,6 +163,12 @@ fn held_before() -> (Scan, Option<String>) {
         }
         Err(error) => (Scan::default(), Some(format!("`/proc` could not be looked at: {error}"))),
     }
+}
+
+/// Every dma-buf that has a file, by the kernel's own list.
+fn listed(list: Option<DmabufList>, when: When) -> Option<Vec<SeenFd>> {
+    let read = list?.read(when);
+    read.inspect_err(|error| tracing::warn!("the kernel's list of dma-bufs cannot be read: {error}")).ok()
 }
 
 /// Tells the engine and the trace what a scan saw.
@@ -260,7 +268,7 @@ impl Watch<'_> {
     fn settle(self, ending: Ending, waited: Duration, header: TraceHeader) -> Watched {
         let Self { request, session, mut recorder, mut running, root_tgid, mut status } = self;
         let by_proc = if root_tgid == 0 { 0 } else { children::live().len() as u32 };
-        let Tail { batches, definitions, drops, missed, hits } = session.stop();
+        let Tail { batches, definitions, drops, missed, hits, list } = session.stop();
         tracing::debug!("hits: {hits:?}");
         loop {
             match batches.next(TICK) {
@@ -280,7 +288,8 @@ impl Watch<'_> {
             // No settle point: what other programs are in the middle of is no leak. The mark carries the last count.
             recorder.own(ProbeId::Mark, &end_mark());
         } else {
-            settle_record(&mut recorder, ending, waited, drops, by_proc, request.kill);
+            let looked = look(&mut recorder, list);
+            settle_record(&mut recorder, ending, waited, drops, by_proc, request.kill, &looked);
         }
         if request.kill && ending != Ending::Ended {
             children::kill_all(root_tgid);
@@ -316,15 +325,17 @@ fn end_mark() -> Mark {
     mark
 }
 
-fn settle_record(
-    recorder: &mut Recorder,
-    ending: Ending,
-    waited: Duration,
-    drops: u64,
-    by_proc: u32,
-    judged: bool,
-) {
-    let (scanned, unreadable) = match scan::dmabuf_users(When::Settle) {
+/// Who holds what now, as a settle record tells of it.
+struct Looked {
+    scan: u32,
+    unreadable: u32,
+    listed: u32,
+}
+
+/// Looks at all processes, and then at the kernel's own list: what a process holds when it is looked at and lets go of
+/// before the list is read is gone, not leaked.
+fn look(recorder: &mut Recorder, list: Option<DmabufList>) -> Looked {
+    let (scan, unreadable) = match scan::dmabuf_users(When::Settle) {
         Ok(scan) => {
             sightings(recorder, &scan);
             (u32::from(scan.is_complete()), scan.unreadable)
@@ -334,15 +345,30 @@ fn settle_record(
             (2, 0)
         }
     };
+    let list = listed(list, When::Settle);
+    list.iter().flatten().for_each(|one| recorder.own(ProbeId::SeenFd, one));
+    Looked { scan, unreadable, listed: u32::from(list.is_some()) }
+}
+
+fn settle_record(
+    recorder: &mut Recorder,
+    ending: Ending,
+    waited: Duration,
+    drops: u64,
+    by_proc: u32,
+    judged: bool,
+    looked: &Looked,
+) {
+    let Looked { scan, unreadable, listed } = *looked;
     let settle = Settle {
         drops,
         alive: if ending == Ending::Ended { 0 } else { by_proc.max(1) },
-        scan: scanned,
+        scan,
         waited_ms: u32::try_from(waited.as_millis()).unwrap_or(u32::MAX),
         // A recording that its user ends is no verdict about a program that goes on.
         cut: u32::from(ending != Ending::Ended && !judged),
         unreadable,
-        reserved: 0,
+        listed,
     };
     recorder.own(ProbeId::Settle, &settle);
 }

@@ -7,8 +7,8 @@
 //!
 //! create fF hH oO · close fF hH [!cache] [!link] [early] · export fF hH -> dD · import fF dD -> hH oO [foreign]
 //! · reimport fF dD -> hH oO (same file: no handle) · close-file fF · end-fd dD (last reference by fd goes)
-//! · exit CODE · settle [partial] · die oO · fork P · lose N
-//! · seen dD [pP] [mapping | path] [start] (process 999 and fd 5, unless told otherwise)
+//! · exit CODE · settle [partial] [listed] · die oO · fork P · lose N
+//! · seen dD [pP] [mapping | path | alive] [start] (process 999 and fd 5, unless told otherwise)
 
 use gemscope_common::*;
 use std::collections::BTreeMap;
@@ -526,7 +526,8 @@ impl Script {
             }
             "settle" => {
                 let scan = u32::from(!a.contains(&"partial"));
-                let p = Settle { scan, drops: self.drops, ..Settle::default() };
+                let listed = u32::from(a.contains(&"listed"));
+                let p = Settle { scan, drops: self.drops, listed, ..Settle::default() };
                 self.emit(who, ProbeId::Settle, Phase::Point, 0, &p);
             }
             "seen" => {
@@ -534,6 +535,7 @@ impl Script {
                 let (kind, fd) = match a {
                     _ if a.contains(&"mapping") => (seen::MAPPING, -1),
                     _ if a.contains(&"path") => (seen::PATH, 5),
+                    _ if a.contains(&"alive") => (seen::ALIVE, -1),
                     _ => (seen::FD, 5),
                 };
                 let at_start = u32::from(a.contains(&"start"));
