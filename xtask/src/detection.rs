@@ -158,7 +158,7 @@ fn page() -> Result<String> {
         for line in &lines {
             let (shown, row) = shown(rule, line)?;
             cells.push(shown.name());
-            rows.extend(row.filter(|row| !rows.contains(row)).map(|row| row));
+            rows.extend(row.filter(|row| !rows.contains(row)));
         }
         let quiet: Vec<&str> = ROWS.iter().filter(|r| silent_about(r, rule)).map(|r| r.name).collect();
         let mut by = rows.join(", ");

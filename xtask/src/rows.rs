@@ -339,6 +339,21 @@ pub const ROWS: &[Row] = &[
         ],
     )
     .seconds(120),
+    // Somebody else goes on holding the buffer: no leak, and told by name.
+    row(
+        "held-outside",
+        "gemclient take-offer >/dev/null & judged -- gemclient offer-fd; code=$?; kill $!; exit $code",
+        &[
+            Line(&[("/type", Text("summary")), ("/verdict", Text("clean")), ("/lost", Number(0))]),
+            Line(&[
+                ("/type", Text("note")),
+                ("/held/0/entity/kind", Text("dma-buf")),
+                ("/held/0/holders/0/kind", Text("fd")),
+                ("/held/0/holders/0/holder_process", Text("gemclient")),
+            ]),
+            Count(0, &[("/type", Text("finding"))]),
+        ],
+    ),
     row(
         "ends",
         "judged -- sh -c 'gemclient killed-by-abort; gemclient exit-nonzero; gemclient killed-midway; \

@@ -82,14 +82,8 @@ impl Engine {
         if needed && p.reservation == NOT_HELD {
             self.report_lock(RuleId::ReservationNotHeld, buf, what, at, Stamp::default());
         }
-        let ret = record.header.ret as u64;
         match probe {
-            // An int, or up to 5.10 the address.
-            ProbeId::Vmap if err_ptr(ret).is_none() && record.ret_i32() >= 0 || ret >> 63 == 1 => {
-                if err_ptr(ret).is_none() {
-                    self.state.vmaps.entry(buf).or_default().push(at);
-                }
-            }
+            ProbeId::Vmap if record.ret_i32() == 0 => self.state.vmaps.entry(buf).or_default().push(at),
             ProbeId::Vunmap => {
                 if let Some(vmaps) = self.state.vmaps.get_mut(&buf) {
                     vmaps.pop();

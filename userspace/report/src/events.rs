@@ -131,6 +131,15 @@ fn name(s: &mut String, address: u64, name: Option<&String>, unknown: &str) {
     }
 }
 
+/// Whether the caller holds the reservation lock, where that is known.
+fn lock(s: &mut String, reservation: u32) {
+    match reservation {
+        1 => s.push_str(" locked"),
+        2 => s.push_str(" unlocked"),
+        _ => {}
+    }
+}
+
 fn fields(s: &mut String, record: &Record, names: &Names) {
     let (file, object, dmabuf) = addresses(record);
     let layout = record.probe().map(ProbeId::layout);
@@ -169,6 +178,20 @@ fn fields(s: &mut String, record: &Record, names: &Names) {
         Some(Layout::ChangeHandle) => {
             let p: &ChangeHandle = record.payload();
             s.push_str(&format!(" h{} -> h{}", p.handle, p.new_handle));
+        }
+        Some(Layout::Attachment) => {
+            name(s, dmabuf, names.dmabuf.as_ref(), "d");
+            let p: &Attachment = record.payload();
+            if matches!(record.probe(), Some(ProbeId::Map | ProbeId::Unmap)) {
+                s.push_str(&format!(" direction {}", p.direction));
+            }
+            lock(s, p.reservation);
+        }
+        Some(Layout::BufAccess) => {
+            name(s, dmabuf, names.dmabuf.as_ref(), "d");
+            let p: &BufAccess = record.payload();
+            s.push_str(&format!(" vmaps {}", p.vmapping_counter));
+            lock(s, p.reservation);
         }
         Some(Layout::BufIoctl) => {
             name(s, dmabuf, names.dmabuf.as_ref(), "d");

@@ -6,6 +6,7 @@ mod framebuffers;
 mod holders;
 mod loops;
 mod mistakes;
+mod outside;
 mod pairs;
 mod parts;
 mod processes;

@@ -2,8 +2,8 @@
 
 use super::Ends::{Clean, Killed, Misuse, OpenFd, OpenHandle};
 use super::{
-    Scenario, endings, flips, framebuffers, holders, loops, mistakes, pairs, processes, races, random,
-    sequences, sharing, storms, travels, unbind,
+    Scenario, endings, flips, framebuffers, holders, loops, mistakes, outside, pairs, processes, races,
+    random, sequences, sharing, storms, travels, unbind,
 };
 
 /// Every scenario, in the order of the listing.
@@ -439,6 +439,22 @@ pub const ALL: &[Scenario] = &[
         ends: Clean,
         options: &["--device"],
         run: travels::pidfd_takes_fd,
+    },
+    Scenario {
+        name: "offer-fd",
+        about: "offer a prime fd to `take-offer`, then give everything back",
+        needs: "vgem",
+        ends: Clean,
+        options: &["--device", "--seconds"],
+        run: outside::offer_fd,
+    },
+    Scenario {
+        name: "take-offer",
+        about: "take the prime fd of `offer-fd`, and hold it for a time",
+        needs: "vgem, root",
+        ends: Clean,
+        options: &["--seconds"],
+        run: outside::take_offer,
     },
     Scenario {
         name: "path-in-other-process",

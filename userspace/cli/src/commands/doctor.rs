@@ -92,8 +92,8 @@ fn answers(facts: &KernelFacts, options: &PlanOptions) -> (Vec<Line>, bool) {
     }];
     lines.extend(facts.problems.iter().map(|p| Line::Problem { text: p.clone() }));
     lines.extend(plan.probes.iter().map(Line::of_probe));
-    let rules: Vec<Line> = RuleId::ALL.iter().map(|r| Line::of_rule(&plan, *r)).collect();
-    let whole = rules.iter().all(|l| matches!(l, Line::Rule { judged: "yes", .. }));
+    let rules: Vec<Line> = RuleId::ALL.iter().map(|r| Line::of_rule(facts, &plan, *r)).collect();
+    let whole = rules.iter().all(|l| matches!(l, Line::Rule { judged: "yes" | "-", .. }));
     lines.extend(rules);
     (lines, whole)
 }
@@ -151,12 +151,15 @@ impl Line {
         Self::Probe { probe: planned.row.id.name(), state, attached_to, why, blind }
     }
 
-    fn of_rule(plan: &Plan, rule: RuleId) -> Self {
+    fn of_rule(facts: &KernelFacts, plan: &Plan, rule: RuleId) -> Self {
         let because: Vec<String> = missing_for(plan, rule).map(|(_, why)| why).collect();
         let needed = |p: &&plan::Planned| !matches!(p.outcome, Outcome::Missing { blinds: false, .. });
         let rests_on =
             plan.probes.iter().filter(needed).filter(|p| p.row.findings.contains(&rule.name())).count();
+        // This kernel has no such rule.
+        let here = rule.applies(facts.profile, facts.features);
         let judged = match (because.len(), rests_on) {
+            _ if !here => "-",
             (0, _) => "yes",
             (missing, all) if missing == all => "no",
             _ => "partly",
