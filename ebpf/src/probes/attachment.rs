@@ -60,21 +60,14 @@ pub fn attach_e(ctx: ProbeContext) -> u32 {
 /// See [`attach_e`]. The attachment is the caller's own: it is alive.
 #[kretprobe]
 pub fn attach_r(ctx: RetProbeContext) -> u32 {
-    leave(
-        &ctx,
-        ProbeId::Attach,
-        Nesting::Once,
-        Returns::Value,
-        0,
-        |r, payload: &mut Attachment, _, ret| {
-            payload.attach = ok_pointer(ret);
-            if payload.attach != 0 {
-                payload.attached_to = payload.dma_buf;
-                payload.cached_sgt = r.pointer(payload.attach, &OFF_ATTACH_SGT);
-                payload.cached_direction = r.field(payload.attach, &OFF_ATTACH_DIRECTION);
-            }
-        },
-    );
+    leave(&ctx, ProbeId::Attach, Nesting::Once, Returns::Value, 0, |r, payload: &mut Attachment, _, ret| {
+        payload.attach = ok_pointer(ret);
+        if payload.attach != 0 {
+            payload.attached_to = payload.dma_buf;
+            payload.cached_sgt = r.pointer(payload.attach, &OFF_ATTACH_SGT);
+            payload.cached_direction = r.field(payload.attach, &OFF_ATTACH_DIRECTION);
+        }
+    });
     0
 }
 
