@@ -64,6 +64,11 @@ impl Case {
         of(&self.0) == of(known)
     }
 
+    /// Bytes of what it is about.
+    pub const fn bytes(&self) -> u64 {
+        self.0.bytes
+    }
+
     /// The rule that it is about.
     pub const fn rule(&self) -> RuleId {
         self.0.rule

@@ -319,7 +319,10 @@ impl Engine {
         const LOOK_BACK: usize = 16;
         let again = self.findings.iter_mut().rev().take(LOOK_BACK).find(|f| case.repeats(f));
         match again {
-            Some(known) => known.count += 1,
+            Some(known) => {
+                known.count += 1;
+                known.bytes += case.bytes();
+            }
             None => self.file(case),
         }
     }
