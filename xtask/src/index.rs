@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
 use crate::mirror::{self, Mirror};
-use crate::{driver, tool, workspace};
+use crate::{debian, driver, tool, workspace};
 
 const INDEX: &str = "main/binary-amd64/Packages.xz";
 /// How long an index is taken as it is before it is fetched again.
@@ -53,13 +53,13 @@ pub struct Package {
 pub fn packages(mirror: &Mirror, suite: &str, cache: &Path) -> Result<Option<Vec<Package>>> {
     let dir = cache.join("index");
     fs::create_dir_all(&dir).with_context(|| format!("cannot make `{}`", dir.display()))?;
-    let kept = dir.join(format!("{suite}.packages"));
+    let kept = dir.join(format!("{suite}.{}", list_of_names()));
     if age(&kept).is_some_and(|age| age < FRESH) {
         return Ok(Some(parse(&fs::read_to_string(&kept)?, suite)));
     }
     match refresh(mirror, suite, &dir) {
         Ok(text) => {
-            let part = dir.join(format!("{suite}.packages.part"));
+            let part = kept.with_added_extension("part");
             fs::write(&part, &text).and_then(|()| fs::rename(&part, &kept))?;
             Ok(Some(parse(&text, suite)))
         }
@@ -119,13 +119,24 @@ fn refresh(mirror: &Mirror, suite: &str, dir: &Path) -> Result<String> {
     let wanted = |stanza: &&str| {
         let name = stanza.strip_prefix("Package: ").unwrap_or_default();
         let name = name.lines().next().unwrap_or_default();
-        PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || driver::LIBRARIES.contains(&name)
+        PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || named().any(|wanted| wanted == name)
     };
     Ok(text.split("\n\n").filter(wanted).flat_map(|stanza| [stanza, "\n\n"]).collect())
 }
 
 const PREFIXES: &[&str] =
     &["linux-image-", "linux-binary-", "linux-modules-", "linux-base-", "linux-headers-", "linux-kbuild-"];
+
+/// The packages that are wanted by their whole names.
+fn named() -> impl Iterator<Item = &'static str> {
+    driver::LIBRARIES.iter().copied().chain(debian::packages())
+}
+
+/// A short name of what an index is cut down to: one that was kept for fewer packages is not taken for a whole one.
+fn list_of_names() -> String {
+    let all: Vec<&str> = PREFIXES.iter().copied().chain(named()).collect();
+    hex(&Sha256::digest(all.join(" "))).get(..8).unwrap_or_default().to_owned()
+}
 
 /// The text that the archive's key has signed; a missing tool or keyring is told, a wrong signature is an error.
 fn signed_text(release: &Path, suite: &str) -> Result<String> {
@@ -214,6 +225,10 @@ fn names(depends: &str) -> Vec<String> {
     depends.split(',').filter_map(name).filter(|name| !name.is_empty()).collect()
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The SHA256 of a file, in hexadecimal.
 ///
 /// # Errors
@@ -222,7 +237,7 @@ pub fn sha256(file: &Path) -> Result<String> {
     let mut hash = Sha256::new();
     let mut open = fs::File::open(file).with_context(|| format!("cannot open `{}`", file.display()))?;
     std::io::copy(&mut open, &mut hash).with_context(|| format!("cannot read `{}`", file.display()))?;
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hash.finalize()))
 }
 
 /// Fetches a package and unpacks it into a folder.

@@ -19,6 +19,8 @@ pub struct Contents {
     pub modules: Vec<Module>,
     /// Programs for `/usr/bin`, by name.
     pub programs: Vec<(String, PathBuf)>,
+    /// Folders whose contents lie in the guest's root.
+    pub roots: Vec<PathBuf>,
     /// Files and folders for `/host`.
     pub copies: Vec<PathBuf>,
     /// Files made up on the spot: path in the guest, mode, content.
@@ -74,6 +76,11 @@ pub fn build(contents: &Contents) -> Result<Vec<u8>> {
         let content =
             fs::read(path).with_context(|| format!("cannot read the program `{}`", path.display()))?;
         archive.file(&format!("usr/bin/{name}"), 0o755, &content);
+    }
+    for root in &contents.roots {
+        for dir in ["usr", "lib", "lib64"] {
+            copy(&mut archive, &root.join(dir), dir)?;
+        }
     }
     for path in &contents.copies {
         let whole = fs::canonicalize(path)

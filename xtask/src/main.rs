@@ -3,6 +3,7 @@
 //! Exit codes: that of the command for `vm`; else 0 when all is well, 1 when a test failed, 2 when it could not run.
 
 mod cpio;
+mod debian;
 mod detection;
 mod driver;
 mod ebpf;

@@ -11,6 +11,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::Args;
 
+use crate::debian;
 use crate::driver::{self, NoHeaders};
 use crate::kernels::{self, Gone, Kernel};
 use crate::modules;
@@ -108,6 +109,18 @@ fn chosen(filter: &[String]) -> Vec<&'static Row> {
         .collect()
 }
 
+/// Can the program that a row runs be had?
+fn can_run(row: &Row) -> bool {
+    let Some(name) = row.program else { return true };
+    match debian::program(name).and_then(debian::get) {
+        Ok(_) => true,
+        Err(error) => {
+            eprintln!("xtask: {}: SKIPPED: {error:#}", row.name);
+            false
+        }
+    }
+}
+
 /// Runs the matrix and prints what became of each line.
 ///
 /// # Errors
@@ -127,6 +140,9 @@ pub fn matrix(args: &MatrixArgs) -> Result<Tally> {
         ..SetupArgs::plain()
     };
     let programs = setup.programs()?;
+    let asked = rows.len();
+    let rows: Vec<_> = rows.into_iter().filter(|row| can_run(row)).collect();
+    let without = asked - rows.len();
 
     let next = AtomicUsize::new(0);
     let results: Mutex<Vec<(usize, LineResult)>> = Mutex::new(Vec::new());
@@ -150,7 +166,7 @@ pub fn matrix(args: &MatrixArgs) -> Result<Tally> {
         }
     });
     let results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let mut tally = Tally::default();
+    let mut tally = Tally { skipped: without * names.len(), ..Tally::default() };
     for (_, LineResult { tally: Tally { passed, failed, skipped }, .. }) in &results {
         tally.passed += passed;
         tally.failed += failed;
@@ -271,6 +287,9 @@ impl std::io::Write for Progress<'_> {
 fn for_rows(kernel: &Kernel, rows: &[&Row], setup: &SetupArgs) -> Result<SetupArgs> {
     let mut setup = setup.clone();
     setup.devices = devices(kernel)?;
+    setup.debian = rows.iter().filter_map(|row| row.program).map(str::to_owned).collect();
+    setup.debian.sort();
+    setup.debian.dedup();
     setup.timeout = BOOT_SECONDS + rows.iter().map(|row| u64::from(row.seconds)).sum::<u64>();
     Ok(setup)
 }

@@ -46,6 +46,8 @@ pub struct Row {
     pub seconds: u32,
     /// Is the driver of `tests/driver` in the guest for it? It is not loaded: the row does that.
     pub driver: bool,
+    /// A program of Debian's that it runs; where that cannot be had, the row is skipped.
+    pub program: Option<&'static str>,
 }
 
 /// Lines whose kernel has neither udmabuf nor dma-heaps.
@@ -53,7 +55,7 @@ const OLD: &[&str] = &["5.10", "6.1"];
 
 /// A row for every line that must end with 0 in a minute.
 const fn row(name: &'static str, command: &'static str, expect: &'static [Expect]) -> Row {
-    Row { name, command, code: 0, expect, lines: Lines::All, seconds: 60, driver: false }
+    Row { name, command, code: 0, expect, lines: Lines::All, seconds: 60, driver: false, program: None }
 }
 
 impl Row {
@@ -69,6 +71,11 @@ impl Row {
 
     const fn driver(mut self) -> Self {
         self.driver = true;
+        self
+    }
+
+    const fn program(mut self, program: &'static str) -> Self {
+        self.program = Some(program);
         self
     }
 
@@ -172,7 +179,9 @@ macro_rules! faults {
 /// Lines whose kernel gives a handle out before it is whole.
 const PUBLISHES_EARLY: &[&str] = &["5.10"];
 
-const PUBLICATION: &str = "judged --ring-size 64M -- gemclient race-publication --seconds 2";
+/// The permission to map is given in a create after the handle was given out: with a pause in between, a close comes there in time.
+const PUBLICATION: &str =
+    "judged --ring-size 64M -- slowed drm_vma_node_allow gemclient race-publication --seconds 5";
 
 /// Clean, and the driver did go and come.
 const UNBOUND: &[Expect] = &[
@@ -364,6 +373,20 @@ pub const ROWS: &[Row] = &[
             Count(0, &[("/type", Text("finding"))]),
         ],
     ),
+    // A client that others wrote: page flips of Debian's modetest.
+    row(
+        "modetest",
+        "connector=$(modetest -M virtio_gpu -c | awk '$3 == \"connected\" { print $1; exit }'); \
+         crtc=$(modetest -M virtio_gpu -p | awk '/^CRTCs/ { here = 1 } here && $1 ~ /^[0-9]+$/ { print $1; exit }'); \
+         judged -- sh -c \"(sleep 2; echo) | modetest -M virtio_gpu -s $connector@$crtc:640x480 -v\"",
+        &[
+            Complains("freq: "),
+            Line(&[("/type", Text("header")), ("/command_status", Text("exited with status 0"))]),
+            Line(&[("/type", Text("summary")), ("/verdict", Text("clean")), ("/lost", Number(0)), ("/records", AtLeast(50))]),
+            Count(0, &[("/type", Text("finding"))]),
+        ],
+    )
+    .program("modetest"),
     // A driver that goes away under buffers which others hold.
     row("unbind", "judged -- gemclient unbind", UNBOUND),
     // Many threads and processes, at full speed.
@@ -561,7 +584,7 @@ pub const ROWS: &[Row] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels;
+    use crate::{debian, kernels};
     use std::collections::BTreeSet;
 
     #[test]
@@ -575,6 +598,7 @@ mod tests {
                 row.name
             );
             assert!(row.seconds > 0 && !row.command.is_empty(), "{}", row.name);
+            assert!(row.program.is_none_or(|name| debian::program(name).is_ok()), "{}", row.name);
         }
     }
 

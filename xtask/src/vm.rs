@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use crate::debian;
 use crate::driver::{self, NoHeaders};
 use crate::initramfs::{self, Contents};
 use crate::kernels::{self, Gone, Kernel};
@@ -48,6 +49,9 @@ pub struct SetupArgs {
     /// A file or folder to copy to /host in the guest.
     #[arg(long = "copy", value_name = "PATH")]
     pub copies: Vec<PathBuf>,
+    /// A program of Debian's to put in, with its libraries: modetest.
+    #[arg(long = "program", value_name = "NAME")]
+    pub debian: Vec<String>,
     /// How long a boot may take in all.
     #[arg(long, value_name = "SECS", default_value_t = 120)]
     pub timeout: u64,
@@ -79,6 +83,7 @@ impl SetupArgs {
             modules: Vec::new(),
             driver: false,
             copies: Vec::new(),
+            debian: Vec::new(),
             timeout: 120,
             memory: 1024,
             gemscope: None,
@@ -148,6 +153,12 @@ impl Boot<'_> {
         let contents = Contents {
             modules: loaded,
             programs: self.programs.to_vec(),
+            roots: self
+                .setup
+                .debian
+                .iter()
+                .map(|name| debian::get(debian::program(name)?))
+                .collect::<Result<_>>()?,
             copies: self.setup.copies.clone(),
             files: self.files,
             command: self.command,
@@ -192,6 +203,9 @@ pub fn run(args: &VmArgs) -> Result<u8> {
     }
     for name in &args.setup.devices {
         modules::device(name)?;
+    }
+    for name in &args.setup.debian {
+        debian::program(name)?;
     }
     let programs = args.setup.programs()?;
     let mut code = 0;
