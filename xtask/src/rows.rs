@@ -179,9 +179,7 @@ macro_rules! faults {
 /// Lines whose kernel gives a handle out before it is whole.
 const PUBLISHES_EARLY: &[&str] = &["5.10"];
 
-/// The permission to map is given in a create after the handle was given out: with a pause in between, a close comes there in time.
-const PUBLICATION: &str =
-    "judged --ring-size 64M -- slowed drm_vma_node_allow gemclient race-publication --seconds 5";
+const PUBLICATION: &str = "judged --ring-size 64M -- gemclient race-publication --seconds 2";
 
 /// Clean, and the driver did go and come.
 const UNBOUND: &[Expect] = &[

@@ -2,7 +2,7 @@
 # Runs the rows of a test matrix one after the other: /rows/NAME/command, for at most /rows/NAME/seconds.
 # What each prints, its exit code and the files it leaves are brought back from /out/NAME.
 # For the rows, judged OPTIONS -- CMD and replayed CMD end with the verdict, and print the report as JSON lines; each runs
-# gemclient once with the words of each argument, until one fails; slowed FUNCTION CMD makes a function of the kernel slow.
+# gemclient once with the words of each argument, until one fails.
 cat >/usr/bin/judged <<'END'
 #!/bin/sh
 gemscope check --json --report report.jsonl "$@"
@@ -23,33 +23,7 @@ for words; do
     gemclient $words || exit
 done
 END
-cat >/usr/bin/slowed <<'END'
-#!/bin/sh
-# Each call of the kernel's function takes longer to begin while the command runs: what can happen before it, does happen. It is
-# the kernel's event tracing that takes the time, with a stack for each of many probes in one place. The last one put there is
-# the first to run, so these come before those of a tracer that was attached earlier.
-function=$1
-shift
-tracing=/sys/kernel/tracing
-fast_again() {
-    for n in $(seq 16); do
-        echo 0 >$tracing/events/slowed/s$n/enable
-        echo '!stacktrace' >$tracing/events/slowed/s$n/trigger
-        echo "-:slowed/s$n" >>$tracing/kprobe_events
-    done
-}
-trap 'fast_again; exit 143' TERM
-for n in $(seq 16); do
-    echo "p:slowed/s$n $function" >>$tracing/kprobe_events
-    echo stacktrace >$tracing/events/slowed/s$n/trigger
-    echo 1 >$tracing/events/slowed/s$n/enable
-done
-"$@"
-code=$?
-fast_again
-exit "$code"
-END
-chmod 755 /usr/bin/judged /usr/bin/replayed /usr/bin/each /usr/bin/slowed
+chmod 755 /usr/bin/judged /usr/bin/replayed /usr/bin/each
 while read -r name; do
     mkdir -p "/out/$name"
     cd "/out/$name" || exit 2

@@ -19,7 +19,7 @@ const FIRST: Handle = Handle(1);
 /// The number that a handle moves to: one that is never given out by itself here.
 const MOVED: Handle = Handle(500);
 
-/// So many vain guesses follow each other without a pause.
+/// So many vain tries follow each other without a pause.
 const PATIENCE: u32 = 8;
 
 /// So many moves that gave a handle twice are enough: the kernel writes a warning for each of them.
@@ -45,7 +45,7 @@ impl Until {
 
 /// A thread that waits looks so many times before it sleeps: where cpus are those of a virtual machine, one that only waits takes
 /// the time away from the one that is waited for.
-const LOOKS: u32 = 4_000;
+const LOOKS: u32 = 20_000;
 
 /// How long it sleeps then.
 const NAP: Duration = Duration::from_micros(20);
@@ -70,7 +70,7 @@ impl Meeting {
     /// Waits until something holds, or no further round comes.
     fn wait(&self, holds: impl Fn() -> bool) {
         let enough = || holds() || self.is_over();
-        while !look_for(LOOKS, enough) {
+        while !look_for(enough) {
             thread::sleep(NAP);
         }
     }
@@ -80,7 +80,7 @@ impl Meeting {
         let begun = || self.begun.load(Ordering::Acquire) >= round || self.is_over();
         loop {
             self.awake.store(true, Ordering::Release);
-            let came = look_for(LOOKS, begun);
+            let came = look_for(begun);
             self.awake.store(false, Ordering::Release);
             if came {
                 return !self.is_over();
@@ -113,9 +113,9 @@ impl Meeting {
     }
 }
 
-/// Looks whether something holds, so many times.
-fn look_for(looks: u32, holds: impl Fn() -> bool) -> bool {
-    (0..looks).any(|_| {
+/// Looks whether something holds, again and again for a while.
+fn look_for(holds: impl Fn() -> bool) -> bool {
+    (0..LOOKS).any(|_| {
         std::hint::spin_loop();
         holds()
     })
@@ -159,7 +159,7 @@ fn pause(spins: i32) {
     }
 }
 
-/// What the threads of [`race_publication`] know of the only handle there is.
+/// What the threads of [`race_publication`] know of the handle with the first number.
 #[derive(Default)]
 struct Prey {
     /// A create is under way: the number may be given out at any moment.
@@ -173,13 +173,10 @@ struct Prey {
 }
 
 impl Prey {
-    fn is_open(&self) -> bool {
-        self.given.load(Ordering::Acquire) > self.closed.load(Ordering::Acquire)
-    }
-
     /// A guess has a chance.
     fn is_near(&self) -> bool {
-        self.is_open() || self.creating.load(Ordering::Acquire)
+        let open = self.given.load(Ordering::Acquire) > self.closed.load(Ordering::Acquire);
+        open || self.creating.load(Ordering::Acquire)
     }
 
     fn is_over(&self) -> bool {
@@ -189,8 +186,9 @@ impl Prey {
 
 /// One thread creates, others close the number that the new handle is going to have, as soon as it is given out.
 ///
-/// Kernels before 6.16 (and before 6.1.146 and 6.12.39) give the number out while the create still works on the handle. The
-/// creating thread never closes: each handle is closed by a thread that guessed its number, before the next one is created.
+/// Kernels before 6.16 (and before 6.1.146 and 6.12.39) give the number out while the create still works on the handle. Nobody
+/// waits for anybody: where cpus are those of a virtual machine, the best moment is when one of them stands still in the middle of
+/// a create. The creating thread closes only what got another number because nobody had closed the last one yet.
 #[inline(never)]
 pub fn race_publication(options: &Options) -> Outcome {
     let until = Until::asked(options)?;
@@ -206,10 +204,10 @@ pub fn race_publication(options: &Options) -> Outcome {
         guessing.into_iter().map(join).fold(Ok(()), Result::and)?;
         created
     })?;
-    // The last one may have been given out after the last guess.
-    close_if_open(file, FIRST)?;
+    let left = close_if_open(file, FIRST)?;
     close_device(file)?;
-    println!("{created} created, {} of them closed by a guess", prey.closed.into_inner());
+    let guessed = prey.closed.into_inner();
+    println!("{created} created, {guessed} of them closed by a guess, {} left", u64::from(left));
     Ok(())
 }
 
@@ -224,16 +222,24 @@ fn on_cpu<T>(cpu: u64, over: &AtomicBool, work: impl FnOnce() -> Outcome<T>) -> 
 
 #[inline(never)]
 fn create_and_leave(file: DrmFile, prey: &Prey, until: &Until) -> Outcome<u64> {
-    let mut created = 0;
+    let (mut created, mut unseen) = (0, 0);
     while !until.is_over(created) && !prey.is_over() {
         prey.creating.store(true, Ordering::Release);
-        let buffer = make_buffer(file)?;
-        prey.given.fetch_add(1, Ordering::AcqRel);
-        prey.creating.store(false, Ordering::Release);
+        let buffer = make_buffer(file);
         created += 1;
-        holds(buffer == FIRST, || format!("the only handle of the file is {buffer}, not {FIRST}"))?;
-        while !look_for(LOOKS, || !prey.is_open() || prey.is_over()) {
-            thread::sleep(NAP);
+        match buffer? {
+            FIRST => {
+                prey.given.fetch_add(1, Ordering::AcqRel);
+                prey.creating.store(false, Ordering::Release);
+                unseen = 0;
+            }
+            // The guessing threads are late.
+            other => {
+                prey.creating.store(false, Ordering::Release);
+                close_buffer(file, other)?;
+                unseen += 1;
+                rest(unseen);
+            }
         }
     }
     Ok(created)
@@ -243,21 +249,24 @@ fn create_and_leave(file: DrmFile, prey: &Prey, until: &Until) -> Outcome<u64> {
 fn close_guessed(file: DrmFile, prey: &Prey) -> Outcome {
     let mut early = 0;
     while !prey.is_over() {
-        // Patiently: the create begins when the creating thread has seen the last close, and who sleeps then misses it.
-        if !look_for(50 * LOOKS, || prey.is_near() || prey.is_over()) {
+        if !look_for(|| prey.is_near()) {
             thread::sleep(NAP);
         } else if close_if_open(file, FIRST)? {
             prey.closed.fetch_add(1, Ordering::AcqRel);
             early = 0;
         } else {
             early += 1;
-            // The creating thread was interrupted: it needs the time to go on.
-            if early > PATIENCE {
-                thread::sleep(NAP);
-            }
+            rest(early);
         }
     }
     Ok(())
+}
+
+/// Sleeps after many vain tries in a row, and the longer the more there were: the other thread needs the cpu.
+fn rest(vain: u32) {
+    if let Some(more) = vain.checked_sub(PATIENCE) {
+        thread::sleep(NAP * (1 << more.min(6)));
+    }
 }
 
 /// One thread moves a handle to another number, another closes the old number meanwhile, and then the new one.
