@@ -179,7 +179,7 @@ macro_rules! faults {
 /// Lines whose kernel gives a handle out before it is whole.
 const PUBLISHES_EARLY: &[&str] = &["5.10"];
 
-const PUBLICATION: &str = "judged --ring-size 64M -- gemclient race-publication --seconds 2";
+const PUBLICATION: &str = "judged --ring-size 64M -- gemclient race-publication --seconds 4";
 
 /// Clean, and the driver did go and come.
 const UNBOUND: &[Expect] = &[

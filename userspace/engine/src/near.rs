@@ -30,6 +30,7 @@ pub(crate) struct Call {
     pub object: Option<ObjectKey>,
     /// The handle that moves.
     pub handle: Option<HandleKey>,
+    /// The dma-buf that is imported, or of the cache entry that moves with its handle.
     pub buf: Option<BufKey>,
     /// The moving handle was closed, under this one of its two numbers.
     pub closed: Option<(u32, Stamp)>,
@@ -60,6 +61,11 @@ impl Calls {
     /// The move in flight of this file that has to do with this number.
     pub fn moving(&mut self, file: FileKey, id: u32) -> Option<&mut Call> {
         self.0.iter_mut().find(|c| c.doing == Doing::Change && c.file == file && (c.id == id || c.to == id))
+    }
+
+    /// Is a handle of this file on its way to this number?
+    pub fn moves_to(&self, file: FileKey, id: u32) -> bool {
+        self.0.iter().any(|c| c.doing == Doing::Change && c.file == file && c.to == id)
     }
 
     pub fn clear(&mut self) {

@@ -287,11 +287,17 @@ impl Engine {
         slot.past.incarnations += 1;
         let Some(h) = self.state.handles.get_mut(key) else { return };
         (h.id, h.incarnation) = (p.new_handle, incarnation);
-        // The cache entry is keyed anew: the removal of the old key has been seen as a put.
-        if let Some(buf) = h.cached {
-            let at = h.created;
-            self.state.drop_hold(buf, HoldKind::Cache(file, p.handle));
-            self.state.hold(buf, HoldKind::Cache(file, p.new_handle), at);
+        // Its cache entry is keyed anew: one was made for the new number, and the old one's removal is no close.
+        h.cache_removed = false;
+        match call.and_then(|c| c.buf) {
+            Some(buf) => h.cached = Some(buf),
+            None => {
+                let (cached, at) = (h.cached, h.created);
+                if let Some(buf) = cached {
+                    self.state.drop_hold(buf, HoldKind::Cache(file, p.handle));
+                    self.state.hold(buf, HoldKind::Cache(file, p.new_handle), at);
+                }
+            }
         }
     }
 

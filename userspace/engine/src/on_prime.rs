@@ -227,8 +227,12 @@ impl Engine {
         }
         match f.handles.live(id).and_then(|h| self.state.handles.get(h)) {
             Some(h) => h.phase == Life::Closing && h.cache_removed,
-            // A handle whose creation has not returned may be the one that is meant.
-            None => f.creating.is_empty() && f.handles.get(id).is_some_and(|s| s.past.closed.is_known()),
+            // A handle whose creation or move has not returned may be the one that is meant.
+            None => {
+                !self.calls.moves_to(file, id)
+                    && f.creating.is_empty()
+                    && f.handles.get(id).is_some_and(|s| s.past.closed.is_known())
+            }
         }
     }
 
@@ -241,6 +245,9 @@ impl Engine {
         let file = self.state.file(p.file);
         let buf = frame.and_then(|f| f.buf).unwrap_or_else(|| self.state.buf(p.dma_buf, p.ino));
         self.state.hold(buf, HoldKind::Cache(file, p.handle), at);
+        if let Some(call) = self.calls.moving(file, p.handle).filter(|c| c.to == p.handle) {
+            call.buf = Some(buf);
+        }
         let live = self.state.files[file].handles.live(p.handle);
         if let Some(h) = live.and_then(|h| self.state.handles.get_mut(h)) {
             h.cached = Some(buf);

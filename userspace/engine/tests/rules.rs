@@ -299,6 +299,13 @@ fn handle_count_mismatch() {
 fn a_moving_handle_is_closed_once() {
     let moving = "t1 create f1 h1 o1; t1 change-begins f1 h1 h9";
     check(&format!("{moving}; t1 change-ends f1 h1 h9; t1 close f1 h9"), "clean");
+    // A shared buffer's cache entry moves with its handle, to a number that was another's before.
+    check(
+        "t1 create f1 h9 o9; t1 close f1 h9; t1 create f1 h1 o1; t1 export f1 h1 d1; t1 change-begins f1 h1 h9; \
+         t1 raw-cache-add f1 h9 d1; t1 raw-remove f1 h1 d1; t1 change-ends f1 h1 h9; t1 reimport f1 d1 h9; \
+         t1 close f1 h9; t1 close-fd d1; t1 settle",
+        "clean",
+    );
     let both = format!("{moving}; t2@10 release-begins f1 h1 o1; t3@10 release-begins f1 h9 o1");
     check(&both, "handle-count-mismatch findings (near-miss-change-close)");
     let left = format!("{moving}; t2@10 release-begins f1 h1 o1; t1 change-ends f1 h1 h9");
