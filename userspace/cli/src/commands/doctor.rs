@@ -250,8 +250,9 @@ mod tests {
                 let name = row.id.name();
                 let options = PlanOptions { deny: vec![row.id], ..PlanOptions::default() };
                 let (lines, complete) = answers(&facts, &options);
-                let judged = |line: &Line| !matches!(line, Line::Rule { judged, .. } if *judged != "yes");
-                assert_eq!(complete, lines.iter().all(judged), "{kernel}: {name}");
+                // A rule that this kernel does not have is no gap.
+                let gap = |line: &Line| matches!(line, Line::Rule { judged: "partly" | "no", .. });
+                assert_eq!(complete, !lines.iter().any(gap), "{kernel}: {name}");
                 let said = text(&lines).unwrap();
                 let probe = format!("  {name}: left out on request; {}\n", row.blind);
                 assert!(said.contains(&probe), "{kernel}: no `{probe}` in:\n{said}");
