@@ -24,7 +24,7 @@ for words; do
 done
 END
 chmod 755 /usr/bin/judged /usr/bin/replayed /usr/bin/each
-while read -r name; do
+run() {
     mkdir -p "/out/$name"
     cd "/out/$name" || exit 2
     echo "begin $name"
@@ -34,5 +34,14 @@ while read -r name; do
     echo "end $name $code"
     # A row must not meet what an earlier one left running.
     killall -q -9 gemscope gemclient
+}
+while read -r name; do
+    run
+    # The kernel may skip a probe while another thread of that cpu is in a call of bpf(2), and counts it. gemscope is undecided then, and
+    # says to run again: once, and it is told.
+    if [ "$code" = 3 ] && [ -e "/rows/$name/decided" ] && grep -q '"kind":"missed"' stdout; then
+        mv "/out/$name" "/out/$name.first"
+        run
+    fi
 done </rows/order
 dmesg >/out/dmesg
