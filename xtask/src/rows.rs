@@ -4,86 +4,15 @@
 //! `lines` name; all rows of a line share one boot, in the order of the table. To add one, add it to [`ROWS`]; `cargo xtask vm-matrix
 //! --kernel 6.1 --filter NAME` runs it alone. What a row leaves in its folder is brought back, and stays in the build folder when it fails.
 
+mod row;
+
+use self::row::row;
+pub use self::row::{Lines, Row};
 use crate::expect::Expect::{self, Complains, Line, Lines as Count, Says, Silent};
 use crate::expect::Is::{AtLeast, Bool, Counts, Number, Text};
 
-/// Which lines of kernels a row is for.
-#[derive(Debug, Clone, Copy)]
-pub enum Lines {
-    /// All.
-    All,
-    /// These, by name.
-    Only(&'static [&'static str]),
-    /// All but these, by name.
-    But(&'static [&'static str]),
-}
-
-impl Lines {
-    /// Is this line one of them?
-    pub fn hold(self, line: &str) -> bool {
-        match self {
-            Self::All => true,
-            Self::Only(names) => names.contains(&line),
-            Self::But(names) => !names.contains(&line),
-        }
-    }
-}
-
-/// One row of the matrix.
-#[derive(Debug)]
-pub struct Row {
-    /// Its name: the name of a folder, so lower-case words and dashes.
-    pub name: &'static str,
-    /// The shell line.
-    pub command: &'static str,
-    /// The exit code it must end with.
-    pub code: i32,
-    /// What else must hold.
-    pub expect: &'static [Expect],
-    /// The lines it is for.
-    pub lines: Lines,
-    /// How long it may take.
-    pub seconds: u32,
-    /// Is the driver of `tests/driver` in the guest for it? It is not loaded: the row does that.
-    pub driver: bool,
-    /// A program of Debian's that it runs; where that cannot be had, the row is skipped.
-    pub program: Option<&'static str>,
-}
-
 /// Lines whose kernel has neither udmabuf nor dma-heaps.
 const OLD: &[&str] = &["5.10", "6.1"];
-
-/// A row for every line that must end with 0 in a minute.
-const fn row(name: &'static str, command: &'static str, expect: &'static [Expect]) -> Row {
-    Row { name, command, code: 0, expect, lines: Lines::All, seconds: 60, driver: false, program: None }
-}
-
-impl Row {
-    const fn code(mut self, code: i32) -> Self {
-        self.code = code;
-        self
-    }
-
-    const fn seconds(mut self, seconds: u32) -> Self {
-        self.seconds = seconds;
-        self
-    }
-
-    const fn driver(mut self) -> Self {
-        self.driver = true;
-        self
-    }
-
-    const fn program(mut self, program: &'static str) -> Self {
-        self.program = Some(program);
-        self
-    }
-
-    const fn lines(mut self, lines: Lines) -> Self {
-        self.lines = lines;
-        self
-    }
-}
 
 /// The report's last line of a run that was clean and complete.
 const CLEAN: &[Expect] = &[
