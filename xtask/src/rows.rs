@@ -105,6 +105,19 @@ macro_rules! faults {
     };
 }
 
+/// Shell that judges a race until the kernel has lost it, in up to eight recordings.
+macro_rules! until_found {
+    ($rule:literal, $command:literal) => {
+        concat!(
+            "for i in $(seq 8); do judged --ring-size 64M -- ",
+            $command,
+            " >said; code=$?; cat said; grep -q '\"rule\":\"",
+            $rule,
+            "\"' said && break; done; exit $code"
+        )
+    };
+}
+
 /// Lines whose kernel gives a handle out before it is whole.
 const PUBLISHES_EARLY: &[&str] = &["5.10"];
 
@@ -348,9 +361,7 @@ pub const ROWS: &[Row] = &[
     // seconds mostly do; where the host has other things to do, the threads may need more of them to meet.
     row(
         "race-publication",
-        "for i in $(seq 8); do \
-         judged --ring-size 64M -- gemclient race-publication --seconds 4 >said; code=$?; cat said; \
-         grep -q '\"rule\":\"create-publication-race\"' said && break; done; exit $code",
+        until_found!("create-publication-race", "gemclient race-publication --seconds 4"),
         &[certain!("create-publication-race")],
     )
     .code(1)
@@ -372,11 +383,11 @@ pub const ROWS: &[Row] = &[
     clean("move-shared", "judged -- gemclient move-shared").lines(Lines::Only(&["6.18"])),
     row(
         "race-change-handle",
-        "judged --ring-size 64M -- gemclient race-change-handle --seconds 5",
+        until_found!("handle-count-mismatch", "gemclient race-change-handle --seconds 5"),
         &[certain!("handle-count-mismatch")],
     )
     .code(1)
-    .seconds(120)
+    .seconds(300)
     .lines(Lines::Only(&["6.18"])),
     clean("at-exit-ignore", "judged --at-exit ignore -- gemclient forget-gem-close"),
     found!("replay-forget", "replayed gemclient forget-gem-close", "handle-leak": 1),
