@@ -340,7 +340,7 @@ impl Engine {
         let b = &self.state.bufs[buf];
         let other = b.holds.iter().find(|h| matches!(h.kind, HoldKind::Cache(of, _) if of == file));
         let Some(other) = other.copied() else { return };
-        let f = &self.state.files[file];
+        let Some(f) = self.state.files.get(file) else { return };
         let tainted = self.state.stale(f.sure) || self.state.stale(b.sure) || !f.opened.is_known();
         let evidence = (self.buf_holders(buf), self.buf_life(buf));
         let entity = match f.handles.live(id) {
@@ -354,7 +354,7 @@ impl Engine {
         self.file(case);
         // What is gone is gone, the other handle's entry; that the own one stays is told by this.
         self.state.drop_hold(buf, other.kind);
-        let own = self.state.files[file].handles.live(id);
+        let own = self.state.files.get(file).and_then(|f| f.handles.live(id));
         if let Some(h) = own.and_then(|h| self.state.handles.get_mut(h)) {
             h.cached = None;
         }

@@ -97,10 +97,8 @@ impl Engine {
     fn accessed(&mut self, p: &Gem, at: Stamp) {
         let Some(file) = self.state.find_file(p.file) else { return };
         let Some(key) = self.state.files[file].handles.live(p.handle) else { return };
-        let (object, created, sure) = {
-            let h = &self.state.handles[key];
-            (h.object, h.created, h.sure)
-        };
+        let Some(h) = self.state.handles.get(key) else { return };
+        let (object, created, sure) = (h.object, h.created, h.sure);
         if !self.state.objects.get(object).is_some_and(|o| o.is_import) || !self.reach.in_scope(at.tgid) {
             return;
         }
