@@ -180,7 +180,7 @@ payloads! {
         ino: u64,
         /// `dma_buf->vmapping_counter` at entry
         vmapping_counter: u32,
-        /// reservation lock of the dma-buf: 1 held by this task, 2 not held by it, 0 not known (R46)
+        /// reservation lock of the dma-buf: one of the [`reservation`](crate::reservation) values
         reservation: u32,
     }
     /// An ioctl on a dma-buf fd.
@@ -212,7 +212,7 @@ payloads! {
         importer_ops: u64,
         /// `enum dma_data_direction`
         direction: u32,
-        /// reservation lock of the dma-buf: 1 held by this task, 2 not held by it, 0 not known (R46)
+        /// reservation lock of the dma-buf: one of the [`reservation`](crate::reservation) values
         reservation: u32,
         /// `attach->dmabuf`, for `detach`: must be the dma-buf of the call (R48)
         attached_to: u64,
@@ -351,6 +351,14 @@ pub mod seen {
     pub const PATH: u32 = 2;
     /// Nothing of a process: the kernel's own list of dma-bufs that have a file, where it can be read (6.16 and later).
     pub const ALIVE: u32 = 3;
+}
+
+/// Values of [`Attachment::reservation`] and [`BufAccess::reservation`] (R46); 0 is not known.
+pub mod reservation {
+    /// The calling task holds the dma-buf's reservation lock.
+    pub const HELD: u32 = 1;
+    /// It does not: another one does, or nobody.
+    pub const NOT_HELD: u32 = 2;
 }
 
 /// Which of an exporter's operations are there: bits of [`BufExport::ops_bits`] and [`Attachment::ops_bits`] (R40, R41).

@@ -1,5 +1,6 @@
 //! What is read of the kernel's structs, one function per struct.
 
+use gemscope_common::reservation::{HELD, NOT_HELD};
 use gemscope_common::{BufAccess, DrmFile, Framebuffer, Gem, ops};
 
 use crate::globals::*;
@@ -91,7 +92,7 @@ pub fn file_count(r: &mut Reader, filp: u64) -> u64 {
     if word >= FILE_REF_DEAD { 0 } else { word + 1 }
 }
 
-/// Who holds the reservation lock of a dma-buf: 1 this task, 2 another or nobody, 0 not known.
+/// Who holds the reservation lock of a dma-buf: this task or not, 0 when that is not known.
 #[inline(always)]
 pub fn reservation(r: &mut Reader, dma_buf: u64) -> u32 {
     if OFF_RESV_OWNER.load() == UNKNOWN || OFF_BUF_RESV.load() == UNKNOWN || dma_buf == 0 {
@@ -103,7 +104,7 @@ pub fn reservation(r: &mut Reader, dma_buf: u64) -> u32 {
     }
     let owner: u64 = r.field(resv, &OFF_RESV_OWNER);
     // The low bits are the mutex's flags.
-    if owner & !7 == crate::flow::current_task() { 1 } else { 2 }
+    if owner & !7 == crate::flow::current_task() { HELD } else { NOT_HELD }
 }
 
 /// Which operations an exporter has, as [`ops`] bits; 0 when that cannot be told.

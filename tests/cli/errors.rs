@@ -106,7 +106,10 @@ fn as_nobody(args: &[&str]) -> std::process::Output {
     // The build folder may be closed to others; /proc/self/exe of a copy in a temporary folder is not.
     let dir = tempfile::Builder::new().prefix("gemscope-test").tempdir().unwrap();
     let copy = dir.path().join("gemscope");
-    std::fs::copy(env!("CARGO_BIN_EXE_gemscope"), &copy).unwrap();
+    // Copied by a child: a file that this process has open for writing cannot be executed, and a test beside this one
+    // that forks meanwhile takes the open fd along.
+    let copied = std::process::Command::new("cp").arg(env!("CARGO_BIN_EXE_gemscope")).arg(&copy).status().unwrap();
+    assert!(copied.success());
     let mut command = std::process::Command::new(&copy);
     command.args(args).env_remove("RUST_BACKTRACE").current_dir("/");
     if is_root() {

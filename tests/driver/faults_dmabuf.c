@@ -140,52 +140,39 @@ int gemfault_detach_after_release(struct drm_device *dev, struct drm_file *file,
 	return ret;
 }
 
-int gemfault_forgotten_unmap(struct drm_device *dev, struct drm_file *file, const struct drm_gemfault_run *args,
-			     bool right)
+/* Maps one way, and undoes it so many times, in a direction that should be the same. */
+static int gemfault_mapped(struct drm_device *dev, enum dma_data_direction map, enum dma_data_direction unmap,
+			   int unmaps)
 {
 	struct dma_buf_attachment *attach = gemfault_attached(dev, false);
 	struct sg_table *sgt;
 
 	if (IS_ERR(attach))
 		return PTR_ERR(attach);
-	sgt = gemfault_map_locked(attach, DMA_BIDIRECTIONAL);
-	if (right && !IS_ERR(sgt))
-		gemfault_unmap_locked(attach, sgt, DMA_BIDIRECTIONAL);
+	sgt = gemfault_map_locked(attach, map);
+	if (!IS_ERR(sgt))
+		while (unmaps--)
+			gemfault_unmap_locked(attach, sgt, unmap);
 	gemfault_let_go(attach);
 	return PTR_ERR_OR_ZERO(sgt);
+}
+
+int gemfault_forgotten_unmap(struct drm_device *dev, struct drm_file *file, const struct drm_gemfault_run *args,
+			     bool right)
+{
+	return gemfault_mapped(dev, DMA_BIDIRECTIONAL, DMA_BIDIRECTIONAL, right ? 1 : 0);
 }
 
 int gemfault_unmap_wrong_direction(struct drm_device *dev, struct drm_file *file,
 				   const struct drm_gemfault_run *args, bool right)
 {
-	struct dma_buf_attachment *attach = gemfault_attached(dev, false);
-	struct sg_table *sgt;
-
-	if (IS_ERR(attach))
-		return PTR_ERR(attach);
-	sgt = gemfault_map_locked(attach, DMA_TO_DEVICE);
-	if (!IS_ERR(sgt))
-		gemfault_unmap_locked(attach, sgt, right ? DMA_TO_DEVICE : DMA_FROM_DEVICE);
-	gemfault_let_go(attach);
-	return PTR_ERR_OR_ZERO(sgt);
+	return gemfault_mapped(dev, DMA_TO_DEVICE, right ? DMA_TO_DEVICE : DMA_FROM_DEVICE, 1);
 }
 
 int gemfault_unmap_twice(struct drm_device *dev, struct drm_file *file, const struct drm_gemfault_run *args,
 			 bool right)
 {
-	struct dma_buf_attachment *attach = gemfault_attached(dev, false);
-	struct sg_table *sgt;
-
-	if (IS_ERR(attach))
-		return PTR_ERR(attach);
-	sgt = gemfault_map_locked(attach, DMA_BIDIRECTIONAL);
-	if (!IS_ERR(sgt)) {
-		gemfault_unmap_locked(attach, sgt, DMA_BIDIRECTIONAL);
-		if (!right)
-			gemfault_unmap_locked(attach, sgt, DMA_BIDIRECTIONAL);
-	}
-	gemfault_let_go(attach);
-	return PTR_ERR_OR_ZERO(sgt);
+	return gemfault_mapped(dev, DMA_BIDIRECTIONAL, DMA_BIDIRECTIONAL, right ? 1 : 2);
 }
 
 int gemfault_map_without_reservation(struct drm_device *dev, struct drm_file *file,

@@ -2,7 +2,7 @@
 
 use aya_ebpf::macros::{kprobe, kretprobe};
 use aya_ebpf::programs::{ProbeContext, RetProbeContext};
-use gemscope_common::{Attachment, ProbeId};
+use gemscope_common::{Attachment, ProbeId, reservation};
 
 use super::{arg, arg32};
 use crate::flow::{Nesting, Returns, enter, keep, leave, point};
@@ -84,9 +84,8 @@ pub fn detach_e(ctx: ProbeContext) -> u32 {
 
 /// The stacks of a call that comes often: only where the reservation lock is not held, which somebody will have to explain.
 #[inline(always)]
-pub(super) fn unlocked(reservation: u32) -> u32 {
-    const NOT_HELD: u32 = 2;
-    if reservation == NOT_HELD { stacks::BOTH } else { 0 }
+pub(super) fn unlocked(lock: u32) -> u32 {
+    if lock == reservation::NOT_HELD { stacks::BOTH } else { 0 }
 }
 
 /// `struct sg_table *dma_buf_map_attachment(struct dma_buf_attachment *, enum dma_data_direction)`

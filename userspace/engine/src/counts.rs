@@ -67,7 +67,7 @@ impl Engine {
         let tainted = self.state.stale(o.sure) || !o.born.is_known();
         let earlier = o.last_close;
         let entity = self.object_entity(key);
-        let evidence = (self.object_holders(key), self.object_life(key));
+        let evidence = self.object_evidence(key);
         let case = Case::new(RuleId::HandleCountMismatch, entity, What::CountRead, at)
             .against(What::HandleClosed, earlier)
             .evidence(evidence)
@@ -82,7 +82,7 @@ impl Engine {
         }
         let earlier = self.state.objects[key].last_close;
         let entity = self.object_entity(key);
-        let evidence = (self.object_holders(key), self.object_life(key));
+        let evidence = self.object_evidence(key);
         let case = Case::new(RuleId::FlinkNameLeak, entity, what, at)
             .against(What::HandleClosed, earlier)
             .evidence(evidence)

@@ -72,6 +72,28 @@ pub(crate) struct Handle {
     pub cached: Option<BufKey>,
 }
 
+impl Handle {
+    /// One whose creation has begun.
+    pub const fn new(file: FileKey, object: ObjectKey, created: Stamp, sure: u32) -> Self {
+        Self {
+            file,
+            object,
+            id: 0,
+            incarnation: 0,
+            phase: Phase::Creating,
+            cache_removed: false,
+            released_early: false,
+            allowed: false,
+            putting: false,
+            by_import: false,
+            acquired: 1,
+            sure,
+            created,
+            cached: None,
+        }
+    }
+}
+
 /// A GEM object.
 pub(crate) struct Object {
     pub addr: u64,
@@ -143,7 +165,6 @@ pub(crate) struct Buf {
     /// The loss epoch in which that was seen.
     pub released_in: u32,
     pub in_scope: bool,
-    pub attachments: u32,
     pub holds: SmallVec<[Hold; 2]>,
     pub grants: SmallVec<[Grant; 1]>,
 }

@@ -229,8 +229,6 @@ pub enum What {
     ImportBegan,
     /// A handle was moved to another number.
     HandleMoved,
-    /// An import returned a handle that the file had.
-    HandleReturned,
     /// A handle was closed with MODE_DESTROY_DUMB.
     DumbDestroyed,
     /// The memory was read, written or mapped by handle.
@@ -286,7 +284,6 @@ impl What {
             Self::ExportBegan => "export began",
             Self::ImportBegan => "import began",
             Self::HandleMoved => "handle moved to another number",
-            Self::HandleReturned => "import returned the same handle",
             Self::DumbDestroyed => "closed with MODE_DESTROY_DUMB",
             Self::CpuAccess => "accessed by handle",
             Self::LookedUp => "looked up by fd",

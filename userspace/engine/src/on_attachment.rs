@@ -2,6 +2,7 @@
 
 use gemscope_common::{
     Attachment as Fields, BufAccess, BufExport, Features, Phase, ProbeId, Profile, Record, err_ptr, ops,
+    reservation,
 };
 use smallvec::SmallVec;
 
@@ -14,9 +15,6 @@ use crate::thread::Frame;
 
 /// `enum dma_data_direction`: both ways.
 const BIDIRECTIONAL: u32 = 0;
-/// A reservation lock held by the caller, or not: values of [`Fields::reservation`].
-const HELD: u32 = 1;
-const NOT_HELD: u32 = 2;
 
 impl Engine {
     pub(crate) fn on_attachment(
@@ -79,7 +77,7 @@ impl Engine {
             ProbeId::MoveNotify => self.config.profile >= Profile::V5_7,
             _ => self.config.profile >= Profile::V6_2,
         };
-        if needed && p.reservation == NOT_HELD {
+        if needed && p.reservation == reservation::NOT_HELD {
             self.report_lock(RuleId::ReservationNotHeld, buf, what, at, Stamp::default());
         }
         match probe {
@@ -103,13 +101,8 @@ impl Engine {
         let buf = self.state.buf(p.dma_buf, p.ino);
         let sure = self.sure(thread);
         let (maps, pins) = (SmallVec::new(), SmallVec::new());
-        let old =
-            self.state.attachments.insert(ret, Attachment { buf, at, sure, maps, pins, orphaned: None });
         // An older one at its address has ended unseen.
-        if let Some(b) = old.and_then(|old| self.state.bufs.get_mut(old.buf)) {
-            b.attachments = b.attachments.saturating_sub(1);
-        }
-        self.state.bufs[buf].attachments += 1;
+        self.state.attachments.insert(ret, Attachment { buf, at, sure, maps, pins, orphaned: None });
     }
 
     /// R48: a device is detached; nothing may be mapped or pinned through it any more.
@@ -117,12 +110,11 @@ impl Engine {
         self.check_use(p.dma_buf, What::Detached, at, thread);
         let buf = self.state.buf(p.dma_buf, p.ino);
         self.check_lock(ProbeId::Detach, p, buf, at);
-        let taken = self.state.attachments.get(&p.attach).map(|a| a.at).unwrap_or_default();
         if p.attached_to != 0 && p.attached_to != p.dma_buf {
             let entity = self.buf_entity(buf);
-            let evidence = (self.buf_holders(buf), self.buf_life(buf));
+            let evidence = self.buf_evidence(buf);
             let case = Case::new(RuleId::ForeignDetach, entity, What::Detached, at)
-                .against(What::Attached, taken)
+                .against(What::Attached, self.attached_at(p.attach))
                 .evidence(evidence)
                 .proven();
             self.file(case);
@@ -132,9 +124,6 @@ impl Engine {
             }
         }
         let Some(a) = self.state.attachments.remove(&p.attach) else { return };
-        if let Some(b) = self.state.bufs.get_mut(a.buf) {
-            b.attachments = b.attachments.saturating_sub(1);
-        }
         let tainted = self.state.stale(a.sure);
         // The core undoes what it keeps itself (R43).
         if let Some(map) = a.maps.first().filter(|_| p.cached_sgt == 0) {
@@ -155,7 +144,7 @@ impl Engine {
             let conflict = p.cached_direction != p.direction && p.cached_direction != BIDIRECTIONAL;
             if conflict {
                 let buf = self.state.buf(p.dma_buf, p.ino);
-                let made = self.state.attachments.get(&p.attach).map(|a| a.at).unwrap_or_default();
+                let made = self.attached_at(p.attach);
                 let rule = RuleId::MappingDirectionConflict;
                 self.report_call(rule, buf, (What::Mapped, at), (What::Attached, made), false);
             }
@@ -234,13 +223,17 @@ impl Engine {
             ProbeId::Pin => (What::Pinned, profile >= Profile::V5_7, false),
             _ => (What::Unpinned, profile >= Profile::V5_7, false),
         };
-        let taken = self.state.attachments.get(&p.attach).map(|a| a.at).unwrap_or_default();
-        if needed && p.reservation == NOT_HELD {
-            self.report_lock(RuleId::ReservationNotHeld, buf, what, at, taken);
-        }
-        if forbidden && p.reservation == HELD {
-            self.report_lock(RuleId::ReservationHeld, buf, what, at, taken);
-        }
+        let rule = match p.reservation {
+            reservation::NOT_HELD if needed => RuleId::ReservationNotHeld,
+            reservation::HELD if forbidden => RuleId::ReservationHeld,
+            _ => return,
+        };
+        self.report_lock(rule, buf, what, at, self.attached_at(p.attach));
+    }
+
+    /// When an attachment was made; unknown for one older than the trace.
+    fn attached_at(&self, attach: u64) -> Stamp {
+        self.state.attachments.get(&attach).map(|a| a.at).unwrap_or_default()
     }
 
     fn map_needs_lock(&self, dynamic: bool) -> bool {
@@ -250,7 +243,7 @@ impl Engine {
 
     /// The lock's owner was read: nothing that was lost can make it wrong.
     fn report_lock(&mut self, rule: RuleId, buf: BufKey, what: What, at: Stamp, taken: Stamp) {
-        let evidence = (self.buf_holders(buf), self.buf_life(buf));
+        let evidence = self.buf_evidence(buf);
         let case = Case::new(rule, self.buf_entity(buf), what, at)
             .against(What::Attached, taken)
             .evidence(evidence)
@@ -266,7 +259,7 @@ impl Engine {
         earlier: (What, Stamp),
         tainted: bool,
     ) {
-        let evidence = (self.buf_holders(buf), self.buf_life(buf));
+        let evidence = self.buf_evidence(buf);
         let case = Case::new(rule, self.buf_entity(buf), what.0, what.1)
             .against(earlier.0, earlier.1)
             .evidence(evidence)
@@ -279,10 +272,21 @@ impl Engine {
         let left = self.state.attachments.values().filter(|a| a.buf == buf).min_by_key(|a| a.at.seq);
         let Some((taken, sure)) = left.map(|a| (a.at, a.sure)) else { return };
         let tainted = self.state.stale(sure) || self.state.stale(self.state.bufs[buf].sure);
-        let evidence = (self.buf_holders(buf), self.buf_life(buf));
-        let case = Case::new(RuleId::AttachmentLeak, self.buf_entity(buf), What::Released, at)
+        self.attachment_left(buf, What::Released, at, taken, tainted);
+    }
+
+    /// L5: nobody will undo this attachment any more.
+    pub(crate) fn attachment_left(
+        &mut self,
+        buf: BufKey,
+        what: What,
+        at: Stamp,
+        taken: Stamp,
+        tainted: bool,
+    ) {
+        let case = Case::new(RuleId::AttachmentLeak, self.buf_entity(buf), what, at)
             .against(What::Attached, taken)
-            .evidence(evidence)
+            .evidence(self.buf_evidence(buf))
             .tainted(tainted);
         self.file(case);
     }
@@ -293,7 +297,7 @@ impl Engine {
             return;
         }
         let taken = self.state.vmaps.get(&buf).and_then(|v| v.first()).copied().unwrap_or_default();
-        let evidence = (self.buf_holders(buf), self.buf_life(buf));
+        let evidence = self.buf_evidence(buf);
         let case = Case::new(RuleId::VmapLeak, self.buf_entity(buf), What::FileReleased, at)
             .against(What::Vmapped, taken)
             .evidence(evidence)

@@ -85,7 +85,7 @@ impl Engine {
         let incarnation = f.handles.get(id).map_or(0, |s| s.past.incarnations.saturating_sub(1));
         let (number, size) = self.state.objects.get(object).map_or((0, 0), |o| (o.number, o.size));
         let entity = Entity::Handle { file: f.number, handle: id, incarnation, object: number, size };
-        let evidence = (self.object_holders(object), self.object_life(object));
+        let evidence = self.object_evidence(object);
         let case = Case::new(RuleId::HandleCountMismatch, entity, What::CloseBegan, at)
             .against(What::HandleClosed, earlier)
             .evidence(evidence)

@@ -123,7 +123,7 @@ impl Engine {
         if let Some(first) = alive {
             let earlier = self.state.bufs[first].born;
             let entity = self.buf_entity(buf);
-            let evidence = (self.object_holders(object), self.object_life(object));
+            let evidence = self.object_evidence(object);
             let case = Case::new(RuleId::SecondDmabuf, entity, What::Exported, at)
                 .against(What::Exported, earlier)
                 .evidence(evidence)
@@ -222,7 +222,7 @@ impl Engine {
                 _ => continue,
             };
             let entity = self.buf_entity(buf);
-            let evidence = (self.buf_holders(buf), self.buf_life(buf));
+            let evidence = self.buf_evidence(buf);
             let case = Case::new(rule, entity, What::FileReleased, at)
                 .against(what, hold.at)
                 .evidence(evidence)
@@ -243,7 +243,7 @@ impl Engine {
                 if b.released.is_none() {
                     why = What::LastPut;
                 }
-                (self.buf_entity(buf), released, seen_in, (self.buf_holders(buf), self.buf_life(buf)))
+                (self.buf_entity(buf), released, seen_in, self.buf_evidence(buf))
             }
             None => {
                 let Some((released, id, ino, size)) = self.state.graveyard.get(addr).copied() else { return };
@@ -290,7 +290,7 @@ impl Engine {
             return;
         }
         let tainted = killed.is_none() || self.state.stale(self.state.bufs[buf].sure);
-        let evidence = (self.buf_holders(buf), self.buf_life(buf));
+        let evidence = self.buf_evidence(buf);
         let case = Case::new(RuleId::FdLeak, entity, What::FdClosedAtExit, at)
             .against(What::FdGiven, taken)
             .evidence(evidence)
@@ -314,7 +314,7 @@ impl Engine {
         let all_along = self.state.attachments.values().find(|a| a.buf == buf && a.at.seq < began.seq);
         let Some((attached, sure)) = all_along.map(|a| (a.at, a.sure)) else { return };
         let tainted = self.state.stale(sure);
-        let evidence = (self.buf_holders(buf), self.buf_life(buf));
+        let evidence = self.buf_evidence(buf);
         let case = Case::new(RuleId::SetNameWhileAttached, self.buf_entity(buf), What::NameSet, at)
             .against(What::Attached, attached)
             .evidence(evidence)
@@ -328,7 +328,7 @@ impl Engine {
         if syscall == 0 || (fd, syscall) != (p.fd, p.syscall) {
             return;
         }
-        let evidence = (self.buf_holders(buf), self.buf_life(buf));
+        let evidence = self.buf_evidence(buf);
         let case = Case::new(RuleId::LookupAfterInstall, self.buf_entity(buf), What::LookedUp, at)
             .against(What::FdGiven, installed)
             .evidence(evidence);
@@ -342,7 +342,7 @@ impl Engine {
         let Some(other) = other.copied() else { return };
         let Some(f) = self.state.files.get(file) else { return };
         let tainted = self.state.stale(f.sure) || self.state.stale(b.sure) || !f.opened.is_known();
-        let evidence = (self.buf_holders(buf), self.buf_life(buf));
+        let evidence = self.buf_evidence(buf);
         let entity = match f.handles.live(id) {
             Some(handle) => self.handle_entity(handle),
             None => self.buf_entity(buf),

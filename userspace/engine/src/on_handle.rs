@@ -92,22 +92,7 @@ impl Engine {
             self.check_count_at_create(object, p.handle_count, at);
             self.check_name(object, p, What::NameKept, at);
         }
-        let handle = self.state.handles.insert(Handle {
-            file,
-            object,
-            id: 0,
-            incarnation: 0,
-            phase: Life::Creating,
-            cache_removed: false,
-            released_early: false,
-            allowed: false,
-            putting: false,
-            by_import: false,
-            acquired: 1,
-            sure,
-            created: at,
-            cached: None,
-        });
+        let handle = self.state.handles.insert(Handle::new(file, object, at, sure));
         let o = &mut self.state.objects[object];
         o.in_flight += 1;
         o.is_import |= p.import_attach != 0;
@@ -133,24 +118,8 @@ impl Engine {
             // Its entry was lost or is older than the trace: a handle of unknown history.
             None if p.obj != 0 && p.file != 0 && record.ret_i32() == 0 => {
                 let (file, object) = (self.state.file(p.file), self.state.object(p));
-                let (id, phase, created) = (p.handle, Life::Creating, at);
-                let (incarnation, cached) = (0, None);
-                let key = self.state.handles.insert(Handle {
-                    file,
-                    object,
-                    id,
-                    incarnation,
-                    phase,
-                    cache_removed: false,
-                    released_early: false,
-                    allowed: true,
-                    putting: false,
-                    by_import: false,
-                    acquired: 1,
-                    sure: 0,
-                    created,
-                    cached,
-                });
+                let unknown = Handle { id: p.handle, allowed: true, ..Handle::new(file, object, at, 0) };
+                let key = self.state.handles.insert(unknown);
                 self.state.objects[object].handles.push(key);
                 key
             }
@@ -176,11 +145,14 @@ impl Engine {
         // An older incarnation whose close was lost ends here.
         match old.and_then(|old| Some((old, self.state.handles.get(old)?.phase))) {
             Some((old, Life::Open)) => self.end_handle(old, at),
-            Some((old, Life::Closing)) => self.check_reuse(old, key, at),
+            // R14, B10: its close is not done, and its number was given out again.
+            Some((old, Life::Closing)) => {
+                self.report_two_handles(RuleId::HandleReuseDuringClose, old, key, at);
+            }
             _ => {}
         }
         if let Some(first) = frame.filter(|f| f.broken).and_then(|f| self.first_handle(file, f.buf)) {
-            self.report_second_handle(first, key, at);
+            self.report_two_handles(RuleId::SecondHandleOnImport, first, key, at);
         }
     }
 
@@ -204,20 +176,6 @@ impl Engine {
             let (owed, incarnations) = (h.acquired.saturating_sub(1), h.incarnation + 1);
             slot.past = Past { closed: at, object, incarnations, owed, owed_before, size };
         }
-    }
-
-    /// R14, B10: the number of a closing handle was given out again before its close was done.
-    fn check_reuse(&mut self, old: HandleKey, new: HandleKey, at: Stamp) {
-        let (a, b) = (&self.state.handles[old], &self.state.handles[new]);
-        let tainted = self.state.stale(a.sure) || self.state.stale(b.sure);
-        let (object, created) = (b.object, a.created);
-        let entity = self.handle_entity(new);
-        let evidence = (self.object_holders(object), self.object_life(object));
-        let case = Case::new(RuleId::HandleReuseDuringClose, entity, What::HandleCreated, at)
-            .against(What::HandleCreated, created)
-            .evidence(evidence)
-            .tainted(tainted);
-        self.file(case);
     }
 
     /// R15: a handle count is dropped; at zero the link goes.

@@ -103,7 +103,7 @@ impl Engine {
             return;
         }
         let entity = self.handle_entity(key);
-        let evidence = (self.object_holders(object), self.object_life(object));
+        let evidence = self.object_evidence(object);
         let case = Case::new(RuleId::CpuAccessOfImport, entity, What::CpuAccess, at)
             .against(What::HandleCreated, created)
             .evidence(evidence)
@@ -121,7 +121,7 @@ impl Engine {
         if p.dma_buf != 0 && self.config.profile >= gemscope_common::Profile::V3_12 {
             let linked = o.link.and_then(|b| self.link_stamp(b, key)).unwrap_or_default();
             // The field itself was read: no loss can make this wrong.
-            let evidence = (self.object_holders(key), self.object_life(key));
+            let evidence = self.object_evidence(key);
             let entity = self.object_entity(key);
             let case = Case::new(RuleId::StaleLink, entity, What::Died, at)
                 .against(What::Linked, linked)
@@ -151,7 +151,7 @@ impl Engine {
         let tainted = self.state.stale(handle.sure) || self.state.stale(o.sure);
         let earlier = handle.created;
         let entity = self.handle_entity(open);
-        let evidence = (self.object_holders(key), self.object_life(key));
+        let evidence = self.object_evidence(key);
         let case = Case::new(RuleId::DanglingHandle, entity, what, at)
             .against(What::HandleCreated, earlier)
             .evidence(evidence)

@@ -193,13 +193,20 @@ impl Engine {
         handles.min_by_key(|(_, phase)| *phase != Life::Open).map(|(key, _)| key)
     }
 
-    pub(crate) fn report_second_handle(&mut self, first: HandleKey, second: HandleKey, at: Stamp) {
+    /// A handle that must not have been made beside an earlier one.
+    pub(crate) fn report_two_handles(
+        &mut self,
+        rule: RuleId,
+        first: HandleKey,
+        second: HandleKey,
+        at: Stamp,
+    ) {
         let (a, b) = (&self.state.handles[first], &self.state.handles[second]);
         let tainted = self.state.stale(a.sure) || self.state.stale(b.sure);
         let (object, created) = (b.object, a.created);
         let entity = self.handle_entity(second);
-        let evidence = (self.object_holders(object), self.object_life(object));
-        let case = Case::new(RuleId::SecondHandleOnImport, entity, What::HandleCreated, at)
+        let evidence = self.object_evidence(object);
+        let case = Case::new(rule, entity, What::HandleCreated, at)
             .against(What::HandleCreated, created)
             .evidence(evidence)
             .tainted(tainted);
@@ -258,7 +265,7 @@ impl Engine {
         let slot = self.state.files[file].handles.get(p.handle);
         let closed = slot.map(|s| s.past.closed).unwrap_or_default();
         let entity = self.buf_entity(buf);
-        let evidence = (self.buf_holders(buf), self.buf_life(buf));
+        let evidence = self.buf_evidence(buf);
         let case = Case::new(RuleId::CacheAfterClose, entity, What::Cached, frame.at)
             .against(What::HandleClosed, closed)
             .evidence(evidence)
@@ -275,7 +282,7 @@ impl Engine {
         let Some(hold) = b.holds.iter().find(|x| x.kind == HoldKind::Cache(file, id)) else { return };
         let (cached, tainted) = (hold.at, self.state.stale(sure) || self.state.stale(b.sure));
         let entity = self.handle_entity(key);
-        let evidence = (self.buf_holders(buf), self.buf_life(buf));
+        let evidence = self.buf_evidence(buf);
         let case = Case::new(RuleId::PrimeCacheLeak, entity, What::HandleClosed, at)
             .against(What::Cached, cached)
             .evidence(evidence)

@@ -84,7 +84,7 @@ impl Engine {
         let tainted = self.state.stale(o.sure) || o.in_flight > 0;
         let earlier = o.last_close;
         let entity = self.object_entity(key);
-        let evidence = (self.object_holders(key), self.object_life(key));
+        let evidence = self.object_evidence(key);
         let case = Case::new(RuleId::ObjectLeak, entity, What::Settled, at)
             .against(What::HandleClosed, earlier)
             .evidence(evidence)
@@ -113,7 +113,7 @@ impl Engine {
             None => (RuleId::DmabufLeak, (What::Exported, self.state.bufs[key].born)),
         };
         let entity = self.buf_entity(key);
-        let evidence = (self.buf_holders(key), self.buf_life(key));
+        let evidence = self.buf_evidence(key);
         let case = Case::new(rule, entity, What::Settled, at)
             .against(earlier.0, earlier.1)
             .evidence(evidence)
@@ -134,12 +134,7 @@ impl Engine {
         orphans.sort_unstable_by_key(|(taken, ..)| taken.seq);
         orphans.dedup_by_key(|(_, buf, _)| *buf);
         for (taken, buf, sure) in orphans {
-            let evidence = (self.buf_holders(buf), self.buf_life(buf));
-            let case = Case::new(RuleId::AttachmentLeak, self.buf_entity(buf), What::Settled, at)
-                .against(What::Attached, taken)
-                .evidence(evidence)
-                .tainted(self.state.stale(sure));
-            self.file(case);
+            self.attachment_left(buf, What::Settled, at, taken, self.state.stale(sure));
         }
     }
 
@@ -155,7 +150,7 @@ impl Engine {
         let mut left: Vec<_> = left.collect();
         left.sort_unstable_by_key(|(made, ..)| made.seq);
         for (made, id, plane, sure) in left {
-            let evidence = plane.map(|o| (self.object_holders(o), self.object_life(o))).unwrap_or_default();
+            let evidence = plane.map(|o| self.object_evidence(o)).unwrap_or_default();
             let case = Case::new(RuleId::FramebufferLeak, Entity::Framebuffer { id }, What::Settled, at)
                 .against(What::FramebufferMade, made)
                 .evidence(evidence)

@@ -251,7 +251,6 @@ impl State {
             released: None,
             released_in: 0,
             in_scope,
-            attachments: 0,
             holds: SmallVec::new(),
             grants: SmallVec::new(),
         });

@@ -127,6 +127,16 @@ impl Engine {
         in_order(life)
     }
 
+    /// Who holds an object, and its story.
+    pub(crate) fn object_evidence(&self, key: ObjectKey) -> (Vec<Holder>, Vec<LifeEvent>) {
+        (self.object_holders(key), self.object_life(key))
+    }
+
+    /// Who holds a dma-buf, and its story.
+    pub(crate) fn buf_evidence(&self, key: BufKey) -> (Vec<Holder>, Vec<LifeEvent>) {
+        (self.buf_holders(key), self.buf_life(key))
+    }
+
     /// The PRIME cache entries of a file that the ledger knows.
     pub(crate) fn cache_entries(&self, file: FileKey) -> Vec<Holder> {
         let number = self.state.files.get(file).map_or(0, |f| f.number);

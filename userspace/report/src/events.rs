@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use gemscope_common::{
     Attachment, Buf, BufAccess, BufExport, BufIoctl, ChangeHandle, DrmFile, Flags, Framebuffer, Gem, Layout,
     Mapping, Missed, Phase, Prime, ProbeId, Process, Record, Scope, SeenFd, Settle, err_ptr, kernel_str,
-    seen,
+    reservation, seen,
 };
 use gemscope_engine::{Engine, Entity};
 
@@ -132,10 +132,10 @@ fn name(s: &mut String, address: u64, name: Option<&String>, unknown: &str) {
 }
 
 /// Whether the caller holds the reservation lock, where that is known.
-fn lock(s: &mut String, reservation: u32) {
-    match reservation {
-        1 => s.push_str(" locked"),
-        2 => s.push_str(" unlocked"),
+fn lock(s: &mut String, holder: u32) {
+    match holder {
+        reservation::HELD => s.push_str(" locked"),
+        reservation::NOT_HELD => s.push_str(" unlocked"),
         _ => {}
     }
 }

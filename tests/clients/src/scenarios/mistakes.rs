@@ -64,17 +64,22 @@ pub fn double_import_single_fd(options: &Options) -> Outcome {
     let (exporter, importer) = open_device_twice(options)?;
     let buffer = make_buffer(exporter)?;
     let prime = share(exporter, buffer)?;
-    let first_plane = share_with_importer(importer, prime)?;
-    let second_plane = share_with_importer(importer, prime)?;
-    holds(first_plane == second_plane, || {
-        format!("two handles {first_plane}, {second_plane} of one dma-buf")
-    })?;
+    let (first_plane, second_plane) = import_twice(importer, prime)?;
     close_prime_fd(prime)?;
     close_buffer(importer, first_plane)?;
     close_again(importer, second_plane)?;
     close_buffer(exporter, buffer)?;
     close_device(importer)?;
     close_device(exporter)
+}
+
+/// Two planes of one frame, each imported for itself: the kernel gives one handle for both.
+#[inline(never)]
+fn import_twice(importer: DrmFile, prime: Fd) -> Outcome<(Handle, Handle)> {
+    let first = share_with_importer(importer, prime)?;
+    let second = share_with_importer(importer, prime)?;
+    holds(first == second, || format!("two handles {first}, {second} of one dma-buf"))?;
+    Ok((first, second))
 }
 
 /// The same two imports by a program that counts: one handle, so one close.
@@ -129,11 +134,7 @@ pub fn reused_handle(options: &Options) -> Outcome {
     let (exporter, importer) = open_device_twice(options)?;
     let buffer = make_buffer(exporter)?;
     let prime = share(exporter, buffer)?;
-    let first_plane = share_with_importer(importer, prime)?;
-    let second_plane = share_with_importer(importer, prime)?;
-    holds(first_plane == second_plane, || {
-        format!("two handles {first_plane}, {second_plane} of one dma-buf")
-    })?;
+    let (first_plane, second_plane) = import_twice(importer, prime)?;
     close_prime_fd(prime)?;
     close_buffer(importer, first_plane)?;
     let cursor = make_cursor(importer)?;
