@@ -108,7 +108,8 @@ fn as_nobody(args: &[&str]) -> std::process::Output {
     let copy = dir.path().join("gemscope");
     // Copied by a child: a file that this process has open for writing cannot be executed, and a test beside this one
     // that forks meanwhile takes the open fd along.
-    let copied = std::process::Command::new("cp").arg(env!("CARGO_BIN_EXE_gemscope")).arg(&copy).status().unwrap();
+    let copied =
+        std::process::Command::new("cp").arg(env!("CARGO_BIN_EXE_gemscope")).arg(&copy).status().unwrap();
     assert!(copied.success());
     let mut command = std::process::Command::new(&copy);
     command.args(args).env_remove("RUST_BACKTRACE").current_dir("/");
