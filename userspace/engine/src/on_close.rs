@@ -10,6 +10,7 @@ use crate::rules::RuleId;
 use crate::thread::Frame;
 
 /// Handles that a closing file still had, grouped by the stack that created them.
+#[derive(Clone)]
 pub(crate) struct Left {
     pub file: FileKey,
     first: Entity,
@@ -19,6 +20,13 @@ pub(crate) struct Left {
     count: u64,
     bytes: u64,
     evidence: (Vec<Holder>, Vec<LifeEvent>),
+}
+
+impl Left {
+    /// What of it decides a finding.
+    pub fn decides(&self) -> (u32, bool, u64) {
+        (self.created.tgid, self.tainted, self.count)
+    }
 }
 
 impl Engine {

@@ -371,6 +371,12 @@ pub fn allocate<T: Slot + crate::list::Plain, const N: usize>(
 }
 
 impl Kernel {
+    /// What is wrong so far, in order.
+    #[must_use]
+    pub fn facts(&self) -> &[Fact] {
+        &self.facts
+    }
+
     pub(crate) fn obj(&self, p: Ptr) -> Option<&Obj> {
         get(&self.objs, p)
     }
