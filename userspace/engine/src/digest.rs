@@ -100,7 +100,7 @@ impl Engine {
     fn digest_file(&self, file: &File) -> u64 {
         let File { addr, number: _, minor, client, opened, handles, creating, sure } = file;
         let slots = handles.slots().map(|(id, slot)| {
-            let Past { closed, object: _, incarnations, owed, owed_before, size } = slot.past;
+            let Past { closed, created: _, object: _, incarnations, owed, owed_before, size } = slot.past;
             let live = slot.live.map(|h| self.of_handle(h));
             hash((id, live, closed.is_known(), incarnations, owed, owed_before, size))
         });
@@ -119,14 +119,16 @@ impl Engine {
             released_early,
             allowed,
             putting,
+            put,
+            shared,
             by_import,
             acquired,
             sure,
             created,
             cached,
         } = handle;
-        let flags = (*phase as u8, cache_removed, released_early, allowed, putting, by_import);
-        let cached = cached.map(|b| self.of_buf(b));
+        let flags = (*phase as u8, cache_removed, released_early, allowed, (putting, put, by_import));
+        let cached = (cached.map(|b| self.of_buf(b)), shared.map(|b| self.of_buf(b)));
         hash((
             (self.of_file(*file), self.of_object(*object), id, incarnation),
             (flags, acquired, sure, stamp(created), cached),
@@ -218,12 +220,17 @@ impl Engine {
 
     fn digest_frame(&self, frame: &Frame) -> u64 {
         let Frame { probe, hit, made, broken, id, at, file, object, handle, buf } = frame;
-        // Compared with when the call began: when the handle's last life ended, and which devices were attached.
+        // Compared with when the call began: when the handle's last life ended and its present one began, and which devices were
+        // attached.
         let slot = file.and_then(|f| self.state.files.get(f)?.handles.get(*id));
-        let after_close = slot.is_some_and(|s| s.past.closed.is_known() && s.past.closed.seq < at.seq);
+        let after =
+            |of: fn(&Past) -> u64| slot.is_some_and(|s| s.past.closed.is_known() && of(&s.past) < at.seq);
+        let after_close = (after(|p| p.closed.seq), after(|p| p.created));
+        let younger =
+            slot.and_then(|s| self.state.handles.get(s.live?)).is_some_and(|h| h.created.seq > at.seq);
         let attached = self.state.attachments.values().filter(|a| Some(a.buf) == *buf && a.at.seq < at.seq);
         hash((
-            (probe, hit, made, broken, id, after_close, attached.count()),
+            (probe, hit, made, broken, id, (after_close, younger), attached.count()),
             (file.map(|f| self.of_file(f)), object.map(|o| self.of_object(o))),
             (handle.map(|h| self.of_handle(h)), buf.map(|b| self.of_buf(b))),
         ))

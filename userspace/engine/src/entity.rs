@@ -64,6 +64,10 @@ pub(crate) struct Handle {
     pub allowed: bool,
     /// Its handle count is being dropped.
     pub putting: bool,
+    /// Its handle count was dropped: everything of its close that others could notice is done.
+    pub put: bool,
+    /// The dma-buf that this handle was exported as, or imported from, whatever the cache knows of it.
+    pub shared: Option<BufKey>,
     /// An import made it.
     pub by_import: bool,
     /// How often it was given out: its creation, and every import that returned it again.
@@ -87,6 +91,8 @@ impl Handle {
             released_early: false,
             allowed: false,
             putting: false,
+            put: false,
+            shared: None,
             by_import: false,
             acquired: 1,
             sure,
@@ -212,6 +218,8 @@ pub(crate) struct Framebuffer {
 pub(crate) struct Past {
     /// When it was closed; unknown when never.
     pub closed: Stamp,
+    /// Record position of its creation.
+    pub created: u64,
     pub object: u32,
     /// Incarnations begun so far.
     pub incarnations: u32,

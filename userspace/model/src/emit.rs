@@ -4,7 +4,7 @@
 //! tell dma-bufs and objects apart: the n-th object is n pages long.
 
 use gemscope_common::{
-    Attachment, Buf, BufAccess, BufExport, BufIoctl, ChangeHandle, DrmFile, Framebuffer, Gem, Mapping,
+    Attachment, Buf, BufAccess, BufExport, BufIoctl, ChangeHandle, DrmFile, Flags, Framebuffer, Gem, Mapping,
     Payload, Phase, Prime, ProbeId, Process, Record, Scope, SeenFd, Settle, ops, reservation, scope, seen,
 };
 
@@ -146,6 +146,9 @@ pub fn record(m: &Machine, k: &Kernel, t: usize, probe: ProbeId, phase: Phase, o
     (record.header.tgid, record.header.tid) = ids(m, k, t);
     record.header.ret = if phase == Phase::Return { ret } else { 0 };
     record.header.cpu = t as u32;
+    if m.runner(k, t).is_some_and(|r| r.exiting) {
+        record.header.flags |= Flags::EXITING;
+    }
     record
 }
 

@@ -11,16 +11,17 @@ pub const fn rules(wrong: Wrong) -> &'static [RuleId] {
         Wrong::LostBuf => &[R::DmabufLeak],
         Wrong::CacheNotEmpty => &[R::PrimeCacheLeak, R::CacheAfterClose],
         Wrong::DeadHandleReturned => &[R::PrimeCacheLeak, R::CacheAfterClose, R::ReleasedWhileCached],
-        Wrong::ReleasedWhileCached => &[R::ReleasedWhileCached],
+        Wrong::ReleasedWhileCached => &[R::ReleasedWhileCached, R::PrimeCacheLeak],
         Wrong::StaleLink => &[R::StaleLink],
         Wrong::SecondBuf => &[R::SecondDmabuf],
         Wrong::SecondHandle => &[R::SecondHandleOnImport],
         Wrong::UseAfterRelease => &[R::UseAfterRelease],
         Wrong::UseAfterFree | Wrong::DanglingHandle => &[R::DanglingHandle],
         Wrong::CountUnderflow => &[R::HandleCountMismatch],
-        Wrong::ClosedInCreation | Wrong::DriverState => &[R::CreatePublicationRace],
+        Wrong::ClosedInCreation | Wrong::DriverState => &[R::CreatePublicationRace, R::HandleCountMismatch],
         Wrong::NumberReused => &[R::HandleReuseDuringClose],
-        Wrong::WrongEntry => &[R::WrongCacheEntryRemoved],
+        // Which entry of a tree was removed shows only when the one that is left is used.
+        Wrong::WrongEntry => &[R::WrongCacheEntryRemoved, R::PrimeCacheLeak],
         Wrong::NameLeft => &[R::FlinkNameLeak],
         Wrong::AttachmentLeft => &[R::AttachmentLeak],
         Wrong::MappingLeft => &[R::MappingLeak],
@@ -33,9 +34,10 @@ pub const fn rules(wrong: Wrong) -> &'static [RuleId] {
         Wrong::ForeignDetach => &[R::ForeignDetach],
         Wrong::BadExport => &[R::BadExportArguments],
         Wrong::NamedWhileAttached => &[R::SetNameWhileAttached],
-        Wrong::DoubleClose => &[R::DoubleClose],
-        Wrong::CloseOfReused => &[R::CloseOfReusedHandle],
-        Wrong::CloseTooOften => &[R::UnbalancedImport],
+        // One close too many; whose it was is a reading where calls overlap.
+        Wrong::DoubleClose | Wrong::CloseOfReused | Wrong::CloseTooOften => {
+            &[R::DoubleClose, R::CloseOfReusedHandle, R::UnbalancedImport]
+        }
         Wrong::DumbDestroyOfImport => &[R::DumbDestroyOfImport],
         Wrong::AccessOfImport => &[R::CpuAccessOfImport],
         Wrong::HandleLeft => &[R::HandleLeak],
@@ -75,13 +77,13 @@ fn tells(finding: &Finding, fact: &Fact) -> bool {
 /// Are they about the same thing, as far as both name it? The n-th object is n pages long.
 fn same(entity: &Entity, about: About) -> bool {
     match (*entity, about) {
-        (Entity::Object { size, .. }, About::Object(n)) => size == u64::from(n) * PAGE,
+        // Of one that is gone the size is not known any more.
+        (Entity::Object { size, .. }, About::Object(n)) => size == 0 || size == u64::from(n) * PAGE,
         (Entity::DmaBuf { ino, .. }, About::Buf(n)) => ino == u64::from(n),
         (Entity::Handle { handle, .. }, About::Handle(_, n)) => handle == u32::from(n),
         (Entity::File { client, .. }, About::File(n)) => client == u64::from(n) + 1,
         (Entity::Framebuffer { id }, About::Framebuffer(n)) => id == u32::from(n),
         // An entity of another kind is another side of the same story.
-        (Entity::Object { .. }, About::Object(_)) | (Entity::DmaBuf { .. }, About::Buf(_)) => false,
         _ => true,
     }
 }
