@@ -127,6 +127,8 @@ pub mod handle_state {
     pub const CLOSING: u8 = 2;
     /// Gone; kept to tell a number that was never given out from one that was closed.
     pub const CLOSED: u8 = 3;
+    /// The handle has another number now.
+    pub const MOVED: u8 = 4;
 }
 
 /// An entry of a file's handle table.
