@@ -1,8 +1,10 @@
 //! What a step did, in the kernel's own words.
 
 use crate::code::{Do, Instr, Lock, Reg};
+use crate::emit;
 use crate::machine::Machine;
 use crate::state::{Kernel, Ptr, Thread};
+use crate::truth::About;
 
 /// A line for a mail to a kernel developer; nothing for what is of the model alone.
 pub(crate) fn line(m: &Machine, before: &Thread, k: &Kernel, t: usize, instr: Instr) -> Option<String> {
@@ -149,4 +151,25 @@ pub(crate) fn line(m: &Machine, before: &Thread, k: &Kernel, t: usize, instr: In
 
 const fn yes(said: bool) -> &'static str {
     if said { "yes" } else { "no" }
+}
+
+impl Machine {
+    /// What a fact is about, in words.
+    #[must_use]
+    pub fn about(&self, about: About) -> String {
+        let file = |f: u8| self.files.get(usize::from(f)).map_or("?", |f| f.name.as_str());
+        match about {
+            About::Object(n) => format!("obj{n}"),
+            About::Buf(n) => format!("dmabuf{n}"),
+            About::File(f) => format!("file {}", file(f)),
+            About::Handle(f, n) => format!("handle {n} of {}", file(f)),
+            About::Framebuffer(n) => format!("framebuffer {n}"),
+            About::Nothing => String::new(),
+        }
+    }
+
+    /// The processes with the ids that records have for them.
+    pub fn pids(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.processes.iter().enumerate().map(|(p, name)| (emit::pid(p as u8), name.as_str()))
+    }
 }

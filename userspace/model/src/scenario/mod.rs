@@ -17,6 +17,7 @@
 
 mod build;
 mod builtin;
+mod call;
 mod parse;
 mod verbs;
 
