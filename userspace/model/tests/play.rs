@@ -18,7 +18,12 @@ fn every_way_found_goes_wrong_with_records_too() {
             for found in explore(&machine, &limits, &Alone, &mut |_| {}).found {
                 let mut records = 0;
                 let facts = play_way(&machine, &limits, &found.way, &mut Recorder::new(|_| records += 1));
-                assert!(facts.contains(&found.fact), "{name} {}: {:?} not in {facts:?}", profile.name(), found);
+                assert!(
+                    facts.contains(&found.fact),
+                    "{name} {}: {:?} not in {facts:?}",
+                    profile.name(),
+                    found
+                );
                 assert!(records > 0);
             }
         }

@@ -18,7 +18,14 @@ use crate::truth::Fact;
 pub fn play<S: Sink>(m: &Machine, limits: &Limits, moves: &[Move], sink: &mut S) -> Vec<Fact> {
     let with = Machine { records: true, ..m.clone() };
     let mut follower = Follower { k: with.start(), m: &with };
-    along(m, limits, moves, &mut (), &mut |k, made, who, ()| follower.follow(m, k, made, who, sink), |_, _| {});
+    along(
+        m,
+        limits,
+        moves,
+        &mut (),
+        &mut |k, made, who, ()| follower.follow(m, k, made, who, sink),
+        |_, _| {},
+    );
     finish(&with, follower.k, &mut |_| 0, sink)
 }
 
