@@ -106,7 +106,7 @@ impl AtExit {
 #[command(after_help = EXIT_CODES, after_long_help = CHECK_HELP)]
 pub struct CheckArgs {
     /// Judge this trace instead of running a command
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["command", "output", "timeout", "grace", "capture"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["command", "output", "timeout", "grace", "capture", "source"])]
     pub trace: Option<PathBuf>,
     /// The model instead of a kernel
     #[command(flatten)]
@@ -124,7 +124,7 @@ pub struct CheckArgs {
     #[arg(long, value_name = "MS", default_value_t = 2000)]
     pub grace: u64,
     /// Stop the command after this many seconds; the verdict is undecided then
-    #[arg(long, value_name = "SECS", value_parser = values::seconds)]
+    #[arg(long, value_name = "SECS", value_parser = values::seconds, conflicts_with = "source")]
     pub timeout: Option<f64>,
     /// Report as JSON lines
     #[arg(long)]
@@ -160,13 +160,13 @@ pub struct RecordArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
     /// Stop after this many seconds
-    #[arg(short, long, value_name = "SECS", value_parser = values::seconds)]
+    #[arg(short, long, value_name = "SECS", value_parser = values::seconds, conflicts_with = "source")]
     pub duration: Option<f64>,
     /// Wait this long for the kernel to finish what the command began, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 2000)]
     pub grace: u64,
     /// Store kernel addresses as they are instead of stand-ins
-    #[arg(long)]
+    #[arg(long, conflicts_with = "source")]
     pub raw_addresses: bool,
     /// The model instead of a kernel
     #[command(flatten)]
@@ -188,7 +188,7 @@ pub struct ModelArgs {
         long,
         value_name = "SOURCE",
         value_parser = values::source,
-        conflicts_with_all = ["command", "trace", "timeout", "duration", "grace", "capture", "raw_addresses"],
+        conflicts_with_all = ["command", "capture", "grace"],
         help_heading = "Model"
     )]
     pub source: Option<Source>,
@@ -212,7 +212,7 @@ pub struct ExploreArgs {
     pub list: bool,
     /// By the rules of this kernel: a profile, and +FEATURE or -FEATURE after it; `all` is every profile; may be given
     /// again [default: the newest]
-    #[arg(long, value_name = "PROFILE", value_parser = values::eras)]
+    #[arg(long, value_name = "PROFILE", value_parser = values::eras, requires = "scenario")]
     pub profile: Vec<Eras>,
     /// Write the shortest bad interleaving as a trace
     #[arg(short, long, value_name = "FILE", requires = "scenario")]

@@ -4,7 +4,7 @@ use crate::code::{Do, Instr, Lock, Reg};
 use crate::emit;
 use crate::machine::Machine;
 use crate::state::{Kernel, Ptr, Thread};
-use crate::truth::About;
+use crate::truth::{About, Fact, Wrong};
 
 /// A line for a mail to a kernel developer; nothing for what is of the model alone.
 pub(crate) fn line(m: &Machine, before: &Thread, k: &Kernel, t: usize, instr: Instr) -> Option<String> {
@@ -151,6 +151,36 @@ pub(crate) fn line(m: &Machine, before: &Thread, k: &Kernel, t: usize, instr: In
 
 const fn yes(said: bool) -> &'static str {
     if said { "yes" } else { "no" }
+}
+
+/// What the state shows of something that is wrong, for who wants to see it; nothing where the fact says it all.
+pub(crate) fn shows(m: &Machine, k: &Kernel, fact: Fact) -> String {
+    let file = |f: u8| m.files.get(usize::from(f)).map_or("?", |f| f.name.as_str());
+    let obj = |n: u16| k.objs.iter().find(|o| o.alive != 0 && o.serial == n);
+    let slot = |n: u16| k.bufs.iter().position(|b| b.serial == n);
+    match (fact.wrong(), fact.about()) {
+        (Wrong::ReleasedWhileCached, About::Buf(n)) => {
+            let of = |p: Ptr| slot(n).is_some_and(|ix| p == crate::state::ptr(&k.bufs, ix));
+            let entries = k.cache.iter().filter(|e| of(e.buf));
+            let told = entries.map(|e| format!("{} has (handle {}, dmabuf{n})", file(e.file), e.id));
+            told.collect::<Vec<_>>().join(", ")
+        }
+        (Wrong::LostBuf, About::Buf(n)) => match slot(n).and_then(|ix| k.bufs.get(ix)) {
+            Some(b) => format!("{} left", refs(b.refs)),
+            None => String::new(),
+        },
+        (Wrong::LostObject, About::Object(n)) => {
+            obj(n).map_or_else(String::new, |o| format!("{} left", refs(o.kref)))
+        }
+        (Wrong::LostCount, About::Object(n)) => {
+            obj(n).map_or_else(String::new, |o| format!("it is {}", o.count))
+        }
+        _ => String::new(),
+    }
+}
+
+fn refs(n: i16) -> String {
+    if n == 1 { "1 reference".to_owned() } else { format!("{n} references") }
 }
 
 impl Machine {

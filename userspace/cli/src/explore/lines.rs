@@ -95,7 +95,7 @@ pub struct ExploredLine {
     pub states: u64,
     /// steps from state to state
     pub steps: u64,
-    /// ways from the beginning to an end, each for all that differ only in the order of independent steps
+    /// ways from the beginning to an end, each standing for all that differ only in the order of independent steps
     pub interleavings: Count,
     /// different states at the end
     pub ends: u64,
@@ -239,7 +239,7 @@ impl WayLine {
             did,
             text: line.text.clone(),
             gave,
-            wrong: line.wrong.iter().map(|f| f.wrong().name()).collect(),
+            wrong: line.wrong.iter().map(|(f, _)| f.wrong().name()).collect(),
         }
     }
 }

@@ -47,15 +47,20 @@ impl Table<'_> {
         let end = lines.iter().rposition(|l| !l.wrong.is_empty()).map_or(lines.len(), |ix| ix + 1);
         let lines = &lines[..end];
         let part = |part: Part| lines.iter().filter(move |l| l.part == part);
-        self.alone("before, one after the other:", &part(Part::Before).collect::<Vec<_>>())?;
+        let (before, after) = (part(Part::Before).collect::<Vec<_>>(), part(Part::After).collect::<Vec<_>>());
+        self.alone("before, one after the other:", &before)?;
         if part(Part::Beside).next().is_some() {
+            writeln!(self.out)?;
             self.head()?;
             for line in part(Part::Beside) {
                 self.row(line)?;
                 self.wrong(line)?;
             }
         }
-        self.alone("after, one after the other:", &part(Part::After).collect::<Vec<_>>())
+        if !after.is_empty() {
+            writeln!(self.out)?;
+        }
+        self.alone("after, one after the other:", &after)
     }
 
     /// What runs alone: a line for each call; the call that goes wrong whole.
@@ -142,14 +147,15 @@ impl Table<'_> {
 
     /// What is wrong from this line on.
     fn wrong(&mut self, line: &Line) -> fmt::Result {
-        for fact in &line.wrong {
+        for (fact, shows) in &line.wrong {
             let wrong = fact.wrong();
             let about = match self.m.about(fact.about()) {
                 about if about.is_empty() => about,
                 about => format!(" ({})", text(&about)),
             };
             let bad = self.palette.bad;
-            let says = format!("{}{about}: {}", wrong.name(), wrong.text());
+            let shows = if shows.is_empty() { String::new() } else { format!(": {}", text(shows)) };
+            let says = format!("{}{about}: {}{shows}", wrong.name(), wrong.text());
             for (ix, piece) in wrap(&says, WIDTH - GUTTER - 4).iter().enumerate() {
                 let lead = if ix == 0 { "!!! " } else { "    " };
                 writeln!(self.out, "{:GUTTER$}{}{lead}{piece}{}", "", bad.render(), bad.render_reset())?;

@@ -54,7 +54,7 @@ pub fn tell(out: &mut dyn Write, palette: &Palette, e: &Explored<'_>, like: Opti
     label(out, palette, "scenario", &escape::cut(scenario.as_bytes(), 1000))?;
     label(out, palette, "rules", &e.era.name())?;
     let explored = format!(
-        "{}, {}; {}, each for all that differ only in the order of independent steps; {}, {} bad; the longest way \
+        "{}, {}; {}, each standing for all that differ only in the order of independent steps; {}, {} bad; the longest way \
          has {}",
         plural(o.states, "state", "states"),
         plural(o.steps, "step", "steps"),

@@ -41,8 +41,8 @@ pub struct Line {
     pub did: Did,
     /// What it did, in the kernel's words.
     pub text: String,
-    /// What is wrong from here on.
-    pub wrong: Vec<Fact>,
+    /// What is wrong from here on, with what the kernel's state shows of it, which may be nothing.
+    pub wrong: Vec<(Fact, String)>,
 }
 
 /// A way told.
@@ -81,7 +81,7 @@ impl Sink for Teller {
 
     fn done(&mut self, m: &Machine, before: &Thread, k: &Kernel, t: usize, instr: Instr) {
         let text = tell::line(m, before, k, t, instr);
-        let wrong = self.news(k);
+        let wrong = self.news(m, k);
         if text.is_none() && wrong.is_empty() {
             return;
         }
@@ -104,7 +104,7 @@ impl Teller {
             }
             value == 0
         });
-        let wrong = self.news(k);
+        let wrong = self.news(m, k);
         if wrong.is_empty() {
             return;
         }
@@ -117,10 +117,10 @@ impl Teller {
     }
 
     /// What is wrong and was not told yet.
-    fn news(&mut self, k: &Kernel) -> Vec<Fact> {
+    fn news(&mut self, m: &Machine, k: &Kernel) -> Vec<(Fact, String)> {
         let news: Vec<Fact> = k.facts.iter().filter(|f| !self.facts.contains(f)).copied().collect();
         self.facts.extend(&news);
-        news
+        news.into_iter().map(|fact| (fact, tell::shows(m, k, fact))).collect()
     }
 
     /// Tells that a call has begun, if the thread is in another one than it was.
@@ -144,7 +144,15 @@ impl Teller {
         self.column_of.get(t).copied().unwrap_or(t)
     }
 
-    fn push(&mut self, m: &Machine, k: &Kernel, t: usize, did: Did, text: String, wrong: Vec<Fact>) {
+    fn push(
+        &mut self,
+        m: &Machine,
+        k: &Kernel,
+        t: usize,
+        did: Did,
+        text: String,
+        wrong: Vec<(Fact, String)>,
+    ) {
         let process = m.runner(k, t).and_then(|r| m.processes.get(usize::from(r.process)));
         let part = match t {
             0 if usize::from(k.phase) < m.before.len() => Part::Before,
