@@ -106,7 +106,7 @@ impl AtExit {
 #[command(after_help = EXIT_CODES, after_long_help = CHECK_HELP)]
 pub struct CheckArgs {
     /// Judge this trace instead of running a command
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["command", "output", "timeout", "grace", "capture", "source"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["command", "output", "timeout", "grace", "capture", "source", "seed", "worst"])]
     pub trace: Option<PathBuf>,
     /// The model instead of a kernel
     #[command(flatten)]
@@ -193,10 +193,17 @@ pub struct ModelArgs {
     )]
     pub source: Option<Source>,
     /// Which interleaving runs: the same number always gives the same one
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "source", help_heading = "Model")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        requires = "source",
+        conflicts_with = "command",
+        help_heading = "Model"
+    )]
     pub seed: u64,
     /// Run the shortest interleaving that goes wrong, if there is one
-    #[arg(long, requires = "source", conflicts_with = "seed", help_heading = "Model")]
+    #[arg(long, requires = "source", conflicts_with_all = ["seed", "command"], help_heading = "Model")]
     pub worst: bool,
 }
 

@@ -135,7 +135,7 @@ fn header(scenario: &Scenario, era: Era, which: &str, facts: &[Fact]) -> TraceHe
         },
         source: "model".to_owned(),
         notes: vec![format!(
-            "the model ran `{}` under {}: {which}; it knows to be wrong: {truth}",
+            "the model ran `{}` under {}: {which}; wrong by its own account: {truth}",
             scenario.name,
             era.name()
         )],

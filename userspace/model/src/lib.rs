@@ -30,7 +30,7 @@ pub use explore::{
     observe, play as play_way, run, tell as tell_way,
 };
 pub use machine::{FileDecl, Machine, Runner};
-pub use scenario::{BUILTIN, Kind, ParseError, Scenario, VERBS, Verb, VerbRow, builtin};
+pub use scenario::{BUILTIN, Kind, POINTS, ParseError, Scenario, VERBS, Verb, VerbRow, builtin};
 pub use state::Kernel;
 pub use step::Sink;
 pub use truth::{About, Fact, Wrong};

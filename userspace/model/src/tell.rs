@@ -123,7 +123,8 @@ pub(crate) fn line(m: &Machine, before: &Thread, k: &Kernel, t: usize, instr: In
             Do::FdClose { .. } => format!("close(fd {})", before.x),
             Do::FdDup { .. } | Do::FdPath { .. } => format!("fd {} is a copy of fd {}", now.x, before.x),
             Do::Attach { .. } => format!("dma_buf_attach({})", buf(now.d)),
-            Do::Detach => format!("dma_buf_detach({})", buf(k.attach(before.a).map_or(before.e, |a| a.buf))),
+            // The end of an import has its dma-buf in E, a driver has it in D.
+            Do::Detach => format!("dma_buf_detach({})", buf(if now.e.is_null() { now.d } else { now.e })),
             Do::DetachFrom => format!("dma_buf_detach({})", buf(now.d)),
             Do::Map { .. } if now.ret < 0 => format!("dma_buf_map_attachment: {}", now.ret),
             Do::Map { .. } => "dma_buf_map_attachment".to_owned(),

@@ -165,7 +165,6 @@ pub struct WayLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gave: Option<String>,
     /// names of what is wrong from here on
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub wrong: Vec<&'static str>,
 }
 

@@ -50,14 +50,16 @@ impl Table<'_> {
         let (before, after) = (part(Part::Before).collect::<Vec<_>>(), part(Part::After).collect::<Vec<_>>());
         self.alone("before, one after the other:", &before)?;
         if part(Part::Beside).next().is_some() {
-            writeln!(self.out)?;
+            if !before.is_empty() {
+                writeln!(self.out)?;
+            }
             self.head()?;
             for line in part(Part::Beside) {
                 self.row(line)?;
                 self.wrong(line)?;
             }
         }
-        if !after.is_empty() {
+        if !after.is_empty() && after.len() < lines.len() {
             writeln!(self.out)?;
         }
         self.alone("after, one after the other:", &after)

@@ -47,14 +47,16 @@ pub fn tell(out: &mut dyn Write, palette: &Palette, e: &Explored<'_>, like: Opti
         "bad" => palette.bad,
         _ => palette.warn,
     };
+    // One line, as long as it is: programs of the shell read it.
     writeln!(out, "gemscope: {}{}{}", style.render(), answer(e), style.render_reset())?;
     let s = e.scenario;
     let races = if s.races.is_empty() { String::new() } else { format!(" ({})", s.races.join(", ")) };
     let scenario = format!("{}: {}{races}", s.name, s.about);
     label(out, palette, "scenario", &escape::cut(scenario.as_bytes(), 1000))?;
     label(out, palette, "rules", &e.era.name())?;
+    let so_far = if o.exhausted { "" } else { " so far" };
     let explored = format!(
-        "{}, {}; {}, each standing for all that differ only in the order of independent steps; {}, {} bad; the longest way \
+        "{}, {}{so_far}; {}, each standing for all that differ only in the order of independent steps; {}, {} bad; the longest way \
          has {}",
         plural(o.states, "state", "states"),
         plural(o.steps, "step", "steps"),
@@ -107,14 +109,22 @@ impl Explored<'_> {
 /// # Errors
 /// Those of `out`.
 pub fn overview(out: &mut dyn Write, palette: &Palette, all: &[Explored<'_>]) -> fmt::Result {
-    let name = |e: &Explored<'_>| e.era.name();
-    let width = all.iter().map(|e| name(e).len()).max().unwrap_or(0).max("rules".len());
+    let rows: Vec<[String; 3]> = all
+        .iter()
+        .map(|e| [e.era.name(), number(e.outcome.states), digits(e.outcome.interleavings)])
+        .collect();
+    let heads = ["rules", "states", "interleavings"];
+    let [a, b, c] = [0, 1, 2].map(|ix| {
+        let cells = rows.iter().map(|row| row[ix].chars().count());
+        cells.chain([heads[ix].len()]).max().unwrap_or(0)
+    });
     let faint = palette.faint;
-    let head = format!("{:<width$}  {:>12}  {:>20}  answer", "rules", "states", "interleavings");
+    let head = format!("{:<a$}  {:>b$}  {:>c$}  answer", heads[0], heads[1], heads[2]);
     writeln!(out, "{}{head}{}", faint.render(), faint.render_reset())?;
-    for e in all {
-        let (states, ways) = (number(e.outcome.states), digits(e.outcome.interleavings));
-        writeln!(out, "{:<width$}  {states:>12}  {ways:>20}  {}", name(e), answer(e))?;
+    let indent = a + b + c + 6;
+    for (e, [name, states, ways]) in all.iter().zip(&rows) {
+        let lead = format!("{name:<a$}  {states:>b$}  {ways:>c$}  ");
+        wrapped(out, &Palette::plain(), &lead, indent, &answer(e))?;
     }
     Ok(())
 }
@@ -138,13 +148,18 @@ fn digits(n: u128) -> String {
 
 /// A labelled line, wrapped.
 fn label(out: &mut dyn Write, palette: &Palette, label: &str, text: &str) -> fmt::Result {
+    wrapped(out, palette, &format!("{label:<INDENT$}"), INDENT, text)
+}
+
+/// Text after a faint lead of `indent` columns, wrapped.
+fn wrapped(out: &mut dyn Write, palette: &Palette, lead: &str, indent: usize, text: &str) -> fmt::Result {
     let faint = palette.faint;
-    let mut lead = format!("{label:<INDENT$}");
+    let mut lead = lead.to_owned();
     let mut line = String::new();
     for word in text.split_whitespace() {
-        if !line.is_empty() && INDENT + line.chars().count() + 1 + word.chars().count() > WIDTH {
+        if !line.is_empty() && indent + line.chars().count() + 1 + word.chars().count() > WIDTH {
             writeln!(out, "{}{lead}{}{line}", faint.render(), faint.render_reset())?;
-            lead = " ".repeat(INDENT);
+            lead = " ".repeat(indent);
             line.clear();
         }
         if !line.is_empty() {

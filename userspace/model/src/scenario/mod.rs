@@ -23,7 +23,7 @@ mod verbs;
 
 pub use builtin::{BUILTIN, builtin};
 pub use parse::ParseError;
-pub use verbs::{Kind, VERBS, Verb, VerbRow};
+pub use verbs::{Kind, POINTS, VERBS, Verb, VerbRow};
 
 use crate::code::Point;
 
