@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gemscope_common::{Record, scope};
+use gemscope_common::Record;
 use gemscope_model::{Era, Fact, Limits, Move, Recorder, Scenario, play_way, run};
 use gemscope_probes::catalogue::{Row, rows};
 use gemscope_report::Context;
@@ -58,25 +58,24 @@ impl Run {
     #[must_use]
     pub fn new(scenario: &Scenario, era: Era, pick: Pick<'_>) -> Self {
         let mut records = Vec::new();
-        let at_exit = if scenario.strict { scope::STRICT } else { scope::IGNORE };
         let mut recorder = Recorder::new(|record| records.push(record));
-        recorder.scope(at_exit);
         let machine = scenario.machine(era, matches!(pick, Pick::Seed(_)));
-        let (which, facts) = match pick {
+        recorder.scope(&machine);
+        let (which, k) = match pick {
             Pick::Seed(seed) => {
                 let mut state = seed;
-                let facts = run(&machine, &mut |n| turn(&mut state, n), &mut recorder);
-                (format!("the interleaving of seed {seed}"), facts)
+                let k = run(&machine, &mut |n| turn(&mut state, n), &mut recorder);
+                (format!("the interleaving of seed {seed}"), k)
             }
             Pick::Way(limits, way) => {
                 ("the shortest bad interleaving".to_owned(), play_way(&machine, limits, way, &mut recorder))
             }
         };
-        recorder.settle();
+        recorder.settle(&machine, &k);
         let processes =
             machine.pids().map(|(tgid, name)| Process { tgid, comm: name.into(), ..Process::default() });
         let processes = processes.collect();
-        Self { header: header(scenario, era, &which, &facts), processes, records }
+        Self { header: header(scenario, era, &which, k.facts()), processes, records }
     }
 
     fn definitions(&self) -> impl Iterator<Item = Definition> {

@@ -26,8 +26,8 @@ mod truth;
 pub use emit::{PAGE, Recorder, TICK_NS};
 pub use era::{Era, Quirks};
 pub use explore::{
-    Alone, Crew, Did, Found, Limits, Line, Move, Observation, Observed, Outcome, Part, Progress, Watcher, Way, explore,
-    observe, play as play_way, run, tell as tell_way,
+    Alone, Crew, Did, Found, Limits, Line, Move, Observation, Observed, Outcome, Part, Progress, Watcher,
+    Way, explore, observe, play as play_way, run, tell as tell_way,
 };
 pub use machine::{FileDecl, Machine, Runner};
 pub use scenario::{BUILTIN, Kind, POINTS, ParseError, Scenario, VERBS, Verb, VerbRow, builtin};

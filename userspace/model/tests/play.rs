@@ -17,7 +17,8 @@ fn every_way_found_goes_wrong_with_records_too() {
             let machine = scenario.machine(Era::of(*profile), false);
             for found in explore(&machine, &limits, &Alone, &mut |_| {}).found {
                 let mut records = 0;
-                let facts = play_way(&machine, &limits, &found.way, &mut Recorder::new(|_| records += 1));
+                let k = play_way(&machine, &limits, &found.way, &mut Recorder::new(|_| records += 1));
+                let facts = k.facts();
                 assert!(
                     facts.contains(&found.fact),
                     "{name} {}: {:?} not in {facts:?}",
@@ -44,7 +45,8 @@ fn a_run_is_one_of_the_interleavings() {
                 seed = (seed * 5 + 3) % 1_000_003;
                 seed % n
             };
-            let facts = run(&scenario.machine(era, true), &mut choose, &mut Recorder::new(|_| {}));
+            let k = run(&scenario.machine(era, true), &mut choose, &mut Recorder::new(|_| {}));
+            let facts = k.facts();
             assert!(facts.iter().all(|f| known.contains(f)), "{name}: {facts:?} are not all in {known:?}");
         }
     }

@@ -11,11 +11,10 @@ use crate::code::Instr;
 use crate::machine::Machine;
 use crate::state::Kernel;
 use crate::step::Sink;
-use crate::truth::Fact;
 
 /// Goes a way that a walk of this machine found, then on to the end of the scenario, one thread after the other. Gives
-/// what is wrong at the end.
-pub fn play<S: Sink>(m: &Machine, limits: &Limits, moves: &[Move], sink: &mut S) -> Vec<Fact> {
+/// the state at the end.
+pub fn play<S: Sink>(m: &Machine, limits: &Limits, moves: &[Move], sink: &mut S) -> Kernel {
     let with = Machine { records: true, ..m.clone() };
     let mut follower = Follower { k: with.start(), m: &with };
     along(
@@ -30,8 +29,8 @@ pub fn play<S: Sink>(m: &Machine, limits: &Limits, moves: &[Move], sink: &mut S)
 }
 
 /// Runs the scenario once, from its beginning to its end. Where several steps can come next, `choose` is given their
-/// number and says which. Gives what is wrong at the end.
-pub fn run<S: Sink>(m: &Machine, choose: &mut dyn FnMut(usize) -> usize, sink: &mut S) -> Vec<Fact> {
+/// number and says which. Gives the state at the end.
+pub fn run<S: Sink>(m: &Machine, choose: &mut dyn FnMut(usize) -> usize, sink: &mut S) -> Kernel {
     finish(m, m.start(), choose, sink)
 }
 
@@ -40,7 +39,7 @@ fn finish<S: Sink>(
     mut k: Kernel,
     choose: &mut dyn FnMut(usize) -> usize,
     sink: &mut S,
-) -> Vec<Fact> {
+) -> Kernel {
     let mut moves = Vec::new();
     while !m.is_over(&k) {
         moves.clear();
@@ -50,7 +49,7 @@ fn finish<S: Sink>(
         let Some(go) = moves.get(choice).or(moves.first()) else { break };
         m.step(&mut k, usize::from(go.thread), usize::from(go.choice), sink);
     }
-    k.facts.to_vec()
+    k
 }
 
 /// Goes a way. Threads keep the names they have in the scenario although a walk may have exchanged them: `made` is
