@@ -73,6 +73,17 @@ fn several_profiles_and_an_overview() {
 }
 
 #[test]
+fn a_thread_that_waits_for_itself() {
+    let text = stdout(&["import-failure", "--profile", "v3.12"]);
+    assert!(
+        text.ends_with(
+            "!   lock(b->prime.lock)\n      !!! deadlock: no thread can go on: it has that lock already\n"
+        ),
+        "{text}"
+    );
+}
+
+#[test]
 fn all_scenarios_are_listed() {
     let text = stdout(&[]);
     assert!(text.lines().count() > 40 && text.contains("\nexport-vs-close "), "{text}");
@@ -175,6 +186,6 @@ fn json_is_as_the_schema_says() {
     assert_eq!(explored["verdict"], "bad");
     assert_eq!(explored["wrong"][0]["name"], "cache-not-empty");
     let way = explored["shortest"]["lines"].as_array().unwrap();
-    assert!(way.last().unwrap()["wrong"].as_array().unwrap().iter().any(|w| w == "cache-not-empty"));
+    assert!(way.last().unwrap()["wrong"].as_array().unwrap().iter().any(|w| w["name"] == "cache-not-empty"));
     assert_eq!(lines[1]["bad"][0], "v3.10");
 }

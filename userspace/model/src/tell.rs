@@ -176,6 +176,8 @@ pub(crate) fn shows(m: &Machine, k: &Kernel, fact: Fact) -> String {
         (Wrong::LostCount, About::Object(n)) => {
             obj(n).map_or_else(String::new, |o| format!("it is {}", o.count))
         }
+        // A thread that waits for itself; others that wait for each other are noticed by the walk.
+        (Wrong::Deadlock, _) => "it has that lock already".to_owned(),
         _ => String::new(),
     }
 }

@@ -164,8 +164,20 @@ pub struct WayLine {
     /// what the call gave in the end
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gave: Option<String>,
-    /// names of what is wrong from here on
-    pub wrong: Vec<&'static str>,
+    /// what is wrong from here on
+    pub wrong: Vec<WayWrong>,
+}
+
+/// Something that goes wrong in a way.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct WayWrong {
+    /// stable name
+    pub name: &'static str,
+    /// what it is about, in words; empty for nothing in particular
+    pub about: String,
+    /// what the kernel's state shows of it; may be empty
+    pub shows: String,
 }
 
 /// The word for how it went.
@@ -198,7 +210,7 @@ impl Explored<'_> {
         let shortest = self.worst().map(|(found, way)| Shortest {
             wrong: found.fact.wrong().name(),
             threads: way.columns.iter().skip(1).cloned().collect(),
-            lines: way.lines.iter().map(|line| WayLine::of(&way.columns, line)).collect(),
+            lines: way.lines.iter().map(|line| WayLine::of(&self.machine, &way.columns, line)).collect(),
         });
         ExploredLine {
             schema: 1,
@@ -222,7 +234,12 @@ impl Explored<'_> {
 }
 
 impl WayLine {
-    fn of(columns: &[String], line: &gemscope_model::Line) -> Self {
+    fn of(m: &Machine, columns: &[String], line: &gemscope_model::Line) -> Self {
+        let wrong = |(fact, shows): &(Fact, String)| WayWrong {
+            name: fact.wrong().name(),
+            about: m.about(fact.about()),
+            shows: shows.clone(),
+        };
         let (did, gave) = match &line.did {
             Did::Call(gave) => ("call", gave.clone()),
             Did::Step => ("step", None),
@@ -238,7 +255,7 @@ impl WayLine {
             did,
             text: line.text.clone(),
             gave,
-            wrong: line.wrong.iter().map(|(f, _)| f.wrong().name()).collect(),
+            wrong: line.wrong.iter().map(wrong).collect(),
         }
     }
 }

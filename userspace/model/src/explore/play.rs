@@ -53,7 +53,7 @@ fn finish<S: Sink>(
 }
 
 /// Goes a way. Threads keep the names they have in the scenario although a walk may have exchanged them: `made` is
-/// told after each single step whose it was, `moved` after each move.
+/// told after each single step whose it was, `moved` after each move. Gives the state at the end.
 pub(super) fn along<S: Sink>(
     m: &Machine,
     limits: &Limits,
@@ -61,7 +61,7 @@ pub(super) fn along<S: Sink>(
     sink: &mut S,
     made: &mut impl FnMut(&Kernel, Made, usize, &mut S),
     mut moved: impl FnMut(&[usize], &mut S),
-) {
+) -> Kernel {
     let mut k = m.start();
     // Which thread of the scenario stands where.
     let mut who: Vec<usize> = (0..k.threads.len()).collect();
@@ -77,6 +77,7 @@ pub(super) fn along<S: Sink>(
         reorder(&mut k, &mut who);
         moved(&who, sink);
     }
+    k
 }
 
 /// The machine with records, on its way behind the other.

@@ -6,7 +6,7 @@ use crate::machine::Machine;
 use crate::state::{Kernel, Thread};
 use crate::step::{NEVER, Sink};
 use crate::tell;
-use crate::truth::Fact;
+use crate::truth::{About, Fact, Wrong};
 
 /// Which part of the scenario a line belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +60,8 @@ pub fn tell(m: &Machine, limits: &Limits, moves: &[Move]) -> Way {
     let mut teller = Teller::default();
     let mut made = |k: &Kernel, made: super::Made, _, teller: &mut Teller| teller.made(m, k, made.thread);
     let moved = |who: &[usize], teller: &mut Teller| teller.column_of = who.to_vec();
-    play::along(m, limits, moves, &mut teller, &mut made, moved);
+    let end = play::along(m, limits, moves, &mut teller, &mut made, moved);
+    teller.stuck(m, &end);
     let columns = std::iter::once(String::new()).chain(m.threads.iter().map(|r| r.name.clone())).collect();
     Way { columns, lines: teller.lines }
 }
@@ -131,13 +132,26 @@ impl Teller {
         if self.calls.len() <= column {
             self.calls.resize(column + 1, (u16::MAX, 0));
         }
-        if std::mem::replace(&mut self.calls[column], (k.phase, ix)) == (k.phase, ix) {
+        // Whoever runs alone has a program for each phase.
+        let call = (if t == 0 { k.phase } else { 0 }, ix);
+        if std::mem::replace(&mut self.calls[column], call) == call {
             return;
         }
         if let Some((var, what)) = runner.calls[ix].gives {
             self.open.push((self.lines.len(), var, what));
         }
         self.push(m, k, t, Did::Call(None), runner.calls[ix].text.clone(), Vec::new());
+    }
+
+    /// Threads that wait for each other are in no state's facts: the walk notices them.
+    fn stuck(&mut self, m: &Machine, k: &Kernel) {
+        if m.is_over(k) || m.moves(k).next().is_some() {
+            return;
+        }
+        if let Some(last) = self.lines.last().cloned() {
+            let wrong = vec![(Fact::new(Wrong::Deadlock, About::Nothing), String::new())];
+            self.lines.push(Line { did: Did::Step, text: "…".to_owned(), wrong, ..last });
+        }
     }
 
     fn column(&self, t: usize) -> usize {
@@ -155,6 +169,8 @@ impl Teller {
     ) {
         let process = m.runner(k, t).and_then(|r| m.processes.get(usize::from(r.process)));
         let part = match t {
+            // Nothing runs any more: it stays where it was.
+            0 if m.is_over(k) => self.lines.last().map_or(Part::After, |l| l.part),
             0 if usize::from(k.phase) < m.before.len() => Part::Before,
             0 => Part::After,
             _ => Part::Beside,
