@@ -1,12 +1,12 @@
 //! `gemscope explore SCENARIO`: every interleaving of a scenario, by the rules of one kernel or of all.
 
 use std::io::{self, IsTerminal as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use gemscope_common::Profile;
 use gemscope_model::{BUILTIN, Era, Limits, Scenario, builtin};
-use gemscope_report::{escape, json, number, plural, size};
+use gemscope_report::{escape, json, plural, size};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::args::ExploreArgs;
@@ -74,16 +74,24 @@ fn eras(asked: &[Eras]) -> Vec<Era> {
 }
 
 fn explore<'a>(scenario: &'a Scenario, era: Era, limits: Limits, crew: &Crew) -> Explored<'a> {
-    let bar = progress();
+    /// Most are done before a bar could be read.
+    const WORTH_IT: Duration = Duration::from_millis(500);
+    let mut bar: Option<ProgressBar> = None;
+    let begin = Instant::now();
     let explored = Explored::of(scenario, era, limits, crew, &mut |p| {
-        bar.set_message(format!(
-            "{}: {}, {} steps deep",
+        if begin.elapsed() < WORTH_IT {
+            return;
+        }
+        bar.get_or_insert_with(progress).set_message(format!(
+            "{}: {}, {} deep",
             era.name(),
             plural(p.states, "state", "states"),
-            number(p.depth as u64)
+            plural(p.depth as u64, "step", "steps")
         ));
     });
-    bar.finish_and_clear();
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
     explored
 }
 

@@ -21,7 +21,12 @@ const GAP: usize = 2;
 
 /// Writes the table.
 pub(super) fn table(out: &mut dyn Write, palette: &Palette, m: &Machine, way: &Way) -> fmt::Result {
-    Table { out, palette, m, way, width: width(way.columns.len().saturating_sub(1)), step: 0 }.all()
+    // Nothing after the last thing that goes wrong has to do with it.
+    let wrong = way.lines.iter().rposition(|l| !l.wrong.is_empty());
+    let lines = &way.lines[..wrong.map_or(way.lines.len(), |ix| ix + 1)];
+    let busy = |column: &usize| lines.iter().any(|l| l.part == Part::Beside && l.column == *column);
+    let (columns, idle): (Vec<usize>, Vec<usize>) = (1..way.columns.len()).partition(busy);
+    Table { out, palette, m, way, lines, width: width(columns.len()), columns, idle, step: 0 }.all()
 }
 
 /// The width of each thread's column.
@@ -36,16 +41,18 @@ struct Table<'a> {
     palette: &'a Palette,
     m: &'a Machine,
     way: &'a Way,
+    lines: &'a [Line],
+    /// Threads that do something, by their columns in the way.
+    columns: Vec<usize>,
+    /// Threads that do nothing.
+    idle: Vec<usize>,
     width: usize,
     step: usize,
 }
 
 impl Table<'_> {
     fn all(&mut self) -> fmt::Result {
-        let lines = &self.way.lines;
-        // Nothing after the last thing that goes wrong has to do with it.
-        let end = lines.iter().rposition(|l| !l.wrong.is_empty()).map_or(lines.len(), |ix| ix + 1);
-        let lines = &lines[..end];
+        let lines = self.lines;
         let part = |part: Part| lines.iter().filter(move |l| l.part == part);
         let (before, after) = (part(Part::Before).collect::<Vec<_>>(), part(Part::After).collect::<Vec<_>>());
         self.alone("before, one after the other:", &before)?;
@@ -100,7 +107,14 @@ impl Table<'_> {
 
     /// The threads' names, underlined.
     fn head(&mut self) -> fmt::Result {
-        let names: Vec<String> = self.way.columns.iter().skip(1).map(|n| text(n)).collect();
+        let name = |ix: &usize| self.way.columns.get(*ix).map_or_else(String::new, |n| text(n));
+        let names: Vec<String> = self.columns.iter().map(name).collect();
+        if !self.idle.is_empty() {
+            let idle: Vec<String> = self.idle.iter().map(name).collect();
+            let faint = self.palette.faint;
+            let says = format!("beside each other ({}: nothing yet):", idle.join(", "));
+            writeln!(self.out, "{:GUTTER$}{}{says}{}", "", faint.render(), faint.render_reset())?;
+        }
         let rules: Vec<String> = names.iter().map(|_| "-".repeat(self.width)).collect();
         let strong = self.palette.strong;
         for (style, cells) in [(strong, names), (self.palette.faint, rules)] {
@@ -126,9 +140,10 @@ impl Table<'_> {
                 ("  ", self.number(line))
             }
         };
-        let before = " ".repeat((self.width + GAP) * line.column.saturating_sub(1));
+        let column = self.columns.iter().position(|c| *c == line.column).unwrap_or(0);
+        let before = " ".repeat((self.width + GAP) * column);
         // In the last column a long line disturbs nobody.
-        let last = line.column + 1 >= self.way.columns.len();
+        let last = column + 1 >= self.columns.len();
         let room =
             if last { WIDTH.saturating_sub(GUTTER + before.len()).max(self.width) } else { self.width };
         let mut number = number;

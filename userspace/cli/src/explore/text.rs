@@ -31,8 +31,12 @@ fn answer(e: &Explored<'_>) -> String {
             names.push(name);
         }
     }
-    let who = if e.is_misuse_only() { ", of user space's making; the kernel keeps its rules" } else { "" };
-    let rest = if o.exhausted { "" } else { "; not exhausted: there may be more" };
+    let who = if e.is_misuse_only() { ", of user space's making" } else { "" };
+    let rest = match o.exhausted {
+        true if e.is_misuse_only() => "; the kernel keeps its rules",
+        true => "",
+        false => "; not exhausted: there may be more",
+    };
     format!("bad: {}{who}{rest}", names.join(", "))
 }
 
@@ -54,17 +58,19 @@ pub fn tell(out: &mut dyn Write, palette: &Palette, e: &Explored<'_>, like: Opti
     let scenario = format!("{}: {}{races}", s.name, s.about);
     label(out, palette, "scenario", &escape::cut(scenario.as_bytes(), 1000))?;
     label(out, palette, "rules", &e.era.name())?;
-    let so_far = if o.exhausted { "" } else { " so far" };
-    let explored = format!(
-        "{}, {}{so_far}; {}, each standing for all that differ only in the order of independent steps; {}, {} bad; the longest way \
-         has {}",
-        plural(o.states, "state", "states"),
-        plural(o.steps, "step", "steps"),
-        interleavings(o.interleavings),
-        plural(o.ends, "end", "ends"),
-        number(o.bad_ends),
-        plural(o.longest as u64, "step", "steps"),
-    );
+    let seen = format!("{}, {}", plural(o.states, "state", "states"), plural(o.steps, "step", "steps"));
+    let explored = if o.exhausted {
+        format!(
+            "{seen}; {}, each standing for all that differ only in the order of independent steps; {}, {} bad; the \
+             longest way has {}",
+            interleavings(o.interleavings),
+            plural(o.ends, "end", "ends"),
+            number(o.bad_ends),
+            plural(o.longest as u64, "step", "steps"),
+        )
+    } else {
+        format!("{seen}: every way of up to {}, none further", plural(o.longest as u64, "step", "steps"))
+    };
     label(out, palette, "explored", &explored)?;
     for (ix, found) in e.found().iter().enumerate() {
         let wrong = found.fact.wrong();
