@@ -65,6 +65,11 @@ fn a_race_of_two_threads() {
 }
 
 #[test]
+fn a_race_of_three_threads() {
+    golden("change-handle-vs-close-v7.0.txt", &["change-handle-vs-close", "--profile", "v7.0"]);
+}
+
+#[test]
 fn several_profiles_and_an_overview() {
     golden(
         "export-vs-close-3.txt",
@@ -135,6 +140,23 @@ fn a_mistake_is_shown_where_it_is() {
         .assert()
         .code(2)
         .stderr_eq("gemscope: `stdin` is no text in UTF-8: no scenario\n");
+}
+
+#[test]
+fn threads_that_do_nothing_have_no_column() {
+    let text = "scenario x\nfile a card0\nthread one\n  h = create a\n  close a h\n  close a h\nthread two\n  k = create a\n";
+    let output = at_stdin(text).code(1).get_output().stdout.clone();
+    let text = String::from_utf8(output).unwrap();
+    assert!(text.contains("beside each other (two: nothing yet):\n      one\n"), "{text}");
+}
+
+#[test]
+fn a_trace_that_cannot_be_written() {
+    gemscope()
+        .args(["explore", "export-vs-close", "--profile", "v3.10", "-o", "/no/such/folder/x"])
+        .assert()
+        .code(2)
+        .stderr_eq("gemscope: cannot [..] `/no/such/folder/x`[..]\n");
 }
 
 #[test]

@@ -182,7 +182,7 @@ pub struct RecordArgs {
 /// The executable kernel as the source of records: no root, no GPU.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ModelArgs {
-    /// Take the records of one run of a scenario in the model instead of the kernel's: model:SCENARIO[@PROFILE], as
+    /// Take the records of one run of a scenario in the model instead of the kernel's: `model:SCENARIO[@PROFILE]`, as
     /// in `gemscope explore`
     #[arg(
         long,
