@@ -2,8 +2,11 @@
 
 mod codes;
 mod errors;
+mod explore;
 mod golden;
 mod help;
+mod model;
+mod readme;
 mod sequences;
 
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 //! A scenario made ready to run under one era: programs, names, what is fixed.
 
+use crate::asm::Call;
 use crate::code::{Do, Instr, Lock, Touches};
 use crate::era::Era;
 use crate::state::{Kernel, MAX_DEVICES, Thread};
@@ -11,6 +12,8 @@ pub struct Runner {
     pub name: String,
     pub(crate) process: u8,
     pub(crate) code: Vec<Instr>,
+    /// Its calls, in order.
+    pub(crate) calls: Vec<Call>,
     /// For each place in the program: the files that it still works on, as bits.
     pub(crate) files_ahead: Vec<u32>,
     /// Its process has begun to exit.

@@ -4,6 +4,7 @@ pub mod check;
 pub mod demo;
 pub mod doctor;
 pub mod explain;
+pub mod explore;
 pub mod probes;
 pub mod record;
 pub mod replay;

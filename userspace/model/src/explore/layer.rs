@@ -69,7 +69,7 @@ pub(super) fn walk(
             out.exhausted = false;
             break;
         }
-        let next = expand(m, limits, crew, &layer, &mut out);
+        let next = expand(m, limits, crew, &layer, &back, &mut out);
         kept += layer.len() * size_of::<(u32, Move)>();
         back.push(layer.iter().map(|n| (n.parent, n.go)).collect());
         out.states += next.len() as u64;
@@ -111,7 +111,14 @@ fn way(node: &Node, back: &[Vec<(u32, Move)>]) -> Vec<Move> {
     way
 }
 
-fn expand(m: &Machine, limits: &Limits, crew: &dyn Crew, layer: &[Node], out: &mut Outcome) -> Vec<Node> {
+fn expand(
+    m: &Machine,
+    limits: &Limits,
+    crew: &dyn Crew,
+    layer: &[Node],
+    back: &[Vec<(u32, Move)>],
+    out: &mut Outcome,
+) -> Vec<Node> {
     let parts = layer.len().div_ceil(PART);
     let shards = if parts == 1 { 1 } else { crew.hands() * SHARDS_A_HAND };
     let done: Vec<Mutex<Part>> = (0..parts).map(|_| Mutex::default()).collect();
@@ -131,7 +138,7 @@ fn expand(m: &Machine, limits: &Limits, crew: &dyn Crew, layer: &[Node], out: &m
             let node = &layer[ix as usize];
             let fact = Fact::new(Wrong::Deadlock, About::Nothing);
             if !out.found.iter().any(|f| f.fact == fact) {
-                out.found.push(Found { fact, way: Vec::new() });
+                out.found.push(Found { fact, way: way(node, back) });
             }
             out.bad_ends += 1;
             out.ends += 1;

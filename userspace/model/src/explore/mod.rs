@@ -10,12 +10,14 @@
 
 mod layer;
 mod observe;
+mod play;
 mod symmetry;
 mod way;
 
 pub use layer::Progress;
 pub use observe::{Observation, Observed, Watcher, observe};
-pub use way::{Line, Way, tell};
+pub use play::{play, run};
+pub use way::{Did, Line, Part, Way, tell};
 
 use crate::machine::Machine;
 use crate::state::Kernel;
@@ -100,6 +102,17 @@ pub struct Outcome {
     pub found: Vec<Found>,
 }
 
+/// A single step that was made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Made {
+    /// By which thread.
+    pub thread: usize,
+    /// Where in its program it stood.
+    pub from: u16,
+    /// Which way it went.
+    pub choice: usize,
+}
+
 impl Machine {
     /// Makes a step, and then every step that nobody else can notice.
     pub(crate) fn advance<S: crate::step::Sink>(
@@ -109,14 +122,31 @@ impl Machine {
         limits: &Limits,
         sink: &mut S,
     ) {
-        self.step(k, usize::from(go.thread), usize::from(go.choice), sink);
+        self.advance_told(k, go, limits, sink, &mut |_, _, _| {});
+    }
+
+    /// The same; `made` is told of each single step.
+    pub(crate) fn advance_told<S: crate::step::Sink>(
+        &self,
+        k: &mut Kernel,
+        go: Move,
+        limits: &Limits,
+        sink: &mut S,
+        made: &mut impl FnMut(&Kernel, Made, &mut S),
+    ) {
+        let mut step = |k: &mut Kernel, thread: usize, choice: usize| {
+            let from = k.threads[thread].pc;
+            self.step(k, thread, choice, sink);
+            made(k, Made { thread, from, choice }, sink);
+        };
+        step(k, usize::from(go.thread), usize::from(go.choice));
         if !limits.reduce {
             return;
         }
         loop {
             let quiet = |t: &usize| self.enabled(k, *t) && self.choices(k, *t) == 1 && self.is_private(k, *t);
             let Some(t) = self.active(k).find(quiet) else { return };
-            self.step(k, t, 0, sink);
+            step(k, t, 0);
         }
     }
 

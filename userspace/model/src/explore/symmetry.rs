@@ -41,7 +41,7 @@ pub(super) fn canonical(m: &Machine, limits: &Limits, k: &mut Kernel) -> Option<
 }
 
 /// The locks that a thread holds, as bits.
-fn holds(k: &Kernel, t: usize) -> u64 {
+pub(super) fn holds(k: &Kernel, t: usize) -> u64 {
     let who = t as u8 + 1;
     let locks = k.files.iter().map(|f| f.prime).chain(k.bufs.iter().map(|b| b.resv)).chain(k.name_locks);
     locks.enumerate().filter(|(_, l)| *l == who).map(|(ix, _)| 1 << (ix & 0x3f)).sum()
