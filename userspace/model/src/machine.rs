@@ -71,11 +71,14 @@ impl Machine {
         k
     }
 
-    /// Threads that waited for a value go on to their next step if it is there.
+    /// Threads that waited for a value go on to their next step if it is there. What fails for want of a value gives a
+    /// value in turn.
     pub(crate) fn wake(&self, k: &mut Kernel) {
-        for t in self.active(k) {
-            if !self.at(k, t).is_step(self.records) {
-                self.settle(k, t, &mut ());
+        let mut gave = true;
+        while gave {
+            gave = false;
+            for t in self.active(k) {
+                gave |= !self.at(k, t).is_step(self.records) && self.settle(k, t, &mut ());
             }
         }
     }
@@ -118,7 +121,12 @@ impl Machine {
     /// Is everything done?
     #[must_use]
     pub fn is_over(&self, k: &Kernel) -> bool {
-        usize::from(k.phase) >= self.phases()
+        self.ends_with(k.phase)
+    }
+
+    /// Is everything done in this phase?
+    pub(crate) fn ends_with(&self, phase: u16) -> bool {
+        usize::from(phase) >= self.phases()
     }
 
     /// When every thread of the phase has ended the next one begins.

@@ -1,12 +1,16 @@
 //! The walk, layer by layer.
+//!
+//! A layer is expanded in rounds. In each, workers take parts of the layer and make the states that come next, sorted into
+//! shards by their hash; then each shard, by one worker, takes up what it does not have yet. So what is made
+//! and thrown away again stays small, and no two workers ever want the same thing.
 
+use std::ops::Range;
 use std::sync::Mutex;
 
-use rustc_hash::{FxBuildHasher, FxHashMap};
-use std::hash::BuildHasher as _;
-
+use super::pile::{Batch, Pile};
 use super::{Crew, Found, Limits, Move, Outcome, symmetry};
 use crate::machine::Machine;
+use crate::pack::facts_of;
 use crate::state::Kernel;
 use crate::truth::{About, Fact, Wrong};
 
@@ -21,33 +25,50 @@ pub struct Progress {
     pub width: usize,
 }
 
-/// A state of a layer.
-#[derive(Clone)]
-struct Node {
-    state: Kernel,
-    /// Where it came from: an index into the layer before.
-    parent: u32,
-    go: Move,
-    /// Ways to it.
-    ways: u128,
-}
+/// Where each state of a layer came from.
+type Back = Vec<(u32, Move)>;
 
-/// What workers made for one shard, by worker.
-type Made = Vec<Vec<(u64, Node)>>;
+/// Part of a layer: states of one shard.
+struct Part {
+    shard: usize,
+    range: Range<usize>,
+    /// The place in the layer of the shard's first state.
+    base: usize,
+}
 
 /// What one worker made of its part.
 #[derive(Default)]
-struct Part {
+struct Made {
     /// By shard.
-    made: Made,
+    batches: Vec<Batch>,
     steps: u64,
-    stuck: Vec<u32>,
+    stuck: Vec<usize>,
+    bytes: Vec<u8>,
+    node: Kernel,
+    next: Kernel,
 }
 
 /// Shards for each worker: enough that they end at about the same time.
 const SHARDS_A_HAND: usize = 4;
 /// States in one part.
 const PART: usize = 512;
+/// Parts that a worker has in one round, where there are several: enough to be worth waiting for the others.
+const PARTS_A_HAND: usize = 8;
+
+struct Walk<'a> {
+    m: &'a Machine,
+    limits: &'a Limits,
+    crew: &'a dyn Crew,
+    symmetric: bool,
+    shards: usize,
+    round: usize,
+    made: Vec<Made>,
+    out: Outcome,
+    /// Of each layer only who came from where is kept.
+    back: Vec<Back>,
+    /// Bytes of that.
+    kept: usize,
+}
 
 pub(super) fn walk(
     m: &Machine,
@@ -55,163 +76,195 @@ pub(super) fn walk(
     crew: &dyn Crew,
     progress: &mut dyn FnMut(&Progress),
 ) -> Outcome {
-    let mut out = Outcome { states: 1, exhausted: true, ..Outcome::default() };
+    let hands = crew.hands().max(1);
+    let several = hands > 1;
+    let mut walk = Walk {
+        m,
+        limits,
+        crew,
+        symmetric: symmetry::applies(m, limits),
+        shards: if several { hands * SHARDS_A_HAND } else { 1 },
+        round: if several { hands * PARTS_A_HAND } else { 1 },
+        made: Vec::new(),
+        out: Outcome { states: 1, exhausted: true, ..Outcome::default() },
+        back: Vec::new(),
+        kept: 0,
+    };
     let mut state = m.start();
-    symmetry::canonical(m, limits, &mut state);
-    let mut layer = vec![Node { state, parent: 0, go: Move::default(), ways: 1 }];
-    // Of each layer only who came from where is kept.
-    let mut back: Vec<Vec<(u32, Move)>> = Vec::new();
-    let mut kept = 0;
-    while !layer.is_empty() {
-        progress(&Progress { depth: back.len(), states: out.states, width: layer.len() });
-        note(m, &layer, &back, &mut out);
-        if kept + layer.len() * node_size() * 2 > limits.memory || out.states > limits.states {
-            out.exhausted = false;
+    if walk.symmetric {
+        symmetry::canonical(m, limits, &mut state);
+    }
+    let mut layer = vec![Pile::of(m, &state)];
+    loop {
+        let width = layer.iter().map(Pile::len).sum();
+        walk.note(&layer);
+        progress(&Progress { depth: walk.back.len(), states: walk.out.states, width });
+        let come_from = layer.iter().flat_map(Pile::come_from).collect::<Back>();
+        walk.kept += come_from.capacity() * size_of::<(u32, Move)>();
+        walk.back.push(come_from);
+        if width == 0 || !walk.out.exhausted {
             break;
         }
-        let next = expand(m, limits, crew, &layer, &mut out);
-        kept += layer.len() * size_of::<(u32, Move)>();
-        back.push(layer.iter().map(|n| (n.parent, n.go)).collect());
-        out.states += next.len() as u64;
-        layer = next;
+        layer = walk.expand(&layer);
+        walk.out.states += layer.iter().map(|p| p.len() as u64).sum::<u64>();
     }
-    out.longest = back.len().saturating_sub(1);
-    out
+    walk.out.longest = walk.back.iter().rposition(|layer| !layer.is_empty()).unwrap_or(0);
+    walk.out
 }
 
-const fn node_size() -> usize {
-    size_of::<Node>() + 32
+/// One after the other by the caller, or by the crew if it is worth it.
+fn each(crew: &dyn Crew, jobs: usize, job: &(dyn Fn(usize) + Sync)) {
+    if jobs > 1 { crew.each(jobs, job) } else { (0..jobs).for_each(job) }
 }
 
-/// What is wrong in this layer that was not wrong before, and what has come to its end.
-fn note(m: &Machine, layer: &[Node], back: &[Vec<(u32, Move)>], out: &mut Outcome) {
-    for node in layer {
-        for fact in node.state.facts.iter() {
-            if !out.found.iter().any(|f| f.fact == *fact) {
-                out.found.push(Found { fact: *fact, way: way(node, back) });
-            }
-        }
-        if m.is_over(&node.state) {
-            out.ends += 1;
-            out.bad_ends += u64::from(!node.state.facts.is_empty());
-            out.interleavings = out.interleavings.saturating_add(node.ways);
-        }
-    }
+fn put_in_places<T>(things: impl IntoIterator<Item = T>) -> Vec<Mutex<T>> {
+    things.into_iter().map(Mutex::new).collect()
 }
 
-fn way(node: &Node, back: &[Vec<(u32, Move)>]) -> Vec<Move> {
-    let mut way = Vec::new();
-    let (mut at, mut go) = (node.parent, node.go);
-    for layer in back.iter().rev() {
-        way.push(go);
-        let Some((parent, before)) = layer.get(at as usize) else { break };
-        (at, go) = (*parent, *before);
-    }
-    way.reverse();
-    way
+fn taken_out<T>(places: Vec<Mutex<T>>) -> Vec<T> {
+    // A job that panicked has taken the walk with it: a place is never poisoned here.
+    places.into_iter().map(|p| p.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)).collect()
 }
 
-fn expand(m: &Machine, limits: &Limits, crew: &dyn Crew, layer: &[Node], out: &mut Outcome) -> Vec<Node> {
-    let parts = layer.len().div_ceil(PART);
-    let shards = if parts == 1 { 1 } else { crew.hands() * SHARDS_A_HAND };
-    let done: Vec<Mutex<Part>> = (0..parts).map(|_| Mutex::default()).collect();
-    let work = |ix: usize| {
-        let from = ix * PART;
-        let to = (from + PART).min(layer.len());
-        let part = expand_part(m, limits, layer, from..to, shards);
-        if let Ok(mut place) = done[ix].lock() {
-            *place = part;
-        }
-    };
-    crew.each(parts, &work);
-    let mut by_shard: Vec<Mutex<Made>> = (0..shards).map(|_| Mutex::default()).collect();
-    for part in done.into_iter().filter_map(|p| p.into_inner().ok()) {
-        out.steps += part.steps;
-        for ix in part.stuck {
-            let node = &layer[ix as usize];
-            let fact = Fact::new(Wrong::Deadlock, About::Nothing);
-            if !out.found.iter().any(|f| f.fact == fact) {
-                out.found.push(Found { fact, way: Vec::new() });
-            }
-            out.bad_ends += 1;
-            out.ends += 1;
-            out.interleavings = out.interleavings.saturating_add(node.ways);
-        }
-        for (shard, made) in by_shard.iter_mut().zip(part.made) {
-            if let Ok(shard) = shard.get_mut() {
-                shard.push(made);
-            }
-        }
-    }
-    let merged: Vec<Mutex<Vec<Node>>> = (0..shards).map(|_| Mutex::default()).collect();
-    let merge_one = |ix: usize| {
-        let made = by_shard[ix].lock().map(|mut s| std::mem::take(&mut *s)).unwrap_or_default();
-        if let Ok(mut place) = merged[ix].lock() {
-            *place = merge(made);
-        }
-    };
-    crew.each(shards, &merge_one);
-    let mut next = Vec::new();
-    for shard in merged.into_iter().filter_map(|s| s.into_inner().ok()) {
-        if next.is_empty() {
-            next = shard;
-        } else {
-            next.extend(shard);
-        }
-    }
-    next
-}
-
-fn expand_part(
-    m: &Machine,
-    limits: &Limits,
-    layer: &[Node],
-    range: std::ops::Range<usize>,
-    shards: usize,
-) -> Part {
-    let mut part = Part { made: (0..shards).map(|_| Vec::new()).collect(), ..Part::default() };
-    for ix in range {
-        let node = &layer[ix];
-        let mut any = false;
-        for go in m.moves(&node.state) {
-            any = true;
-            part.steps += 1;
-            let mut state = node.state.clone();
-            m.advance(&mut state, go, limits, &mut ());
-            symmetry::canonical(m, limits, &mut state);
-            let hash = FxBuildHasher.hash_one(&state);
-            let shard = (hash >> 32) as usize % shards;
-            part.made[shard].push((hash, Node { state, parent: ix as u32, go, ways: node.ways }));
-        }
-        if !any && !m.is_over(&node.state) {
-            part.stuck.push(ix as u32);
-        }
-    }
-    part
-}
-
-/// One of each state; the ways to it add up.
-fn merge(made: Made) -> Vec<Node> {
-    let total = made.iter().map(Vec::len).sum();
-    let mut seen: FxHashMap<u64, u32> = FxHashMap::with_capacity_and_hasher(total, FxBuildHasher);
-    let mut nodes: Vec<Node> = Vec::with_capacity(total);
-    for (mut hash, node) in made.into_iter().flatten() {
-        loop {
-            match seen.get(&hash) {
-                Some(ix) if nodes[*ix as usize].state == node.state => {
-                    let known = &mut nodes[*ix as usize];
-                    known.ways = known.ways.saturating_add(node.ways);
-                    break;
-                }
-                // Another state with the same hash: the next number is as good.
-                Some(_) => hash = hash.wrapping_add(1),
-                None => {
-                    seen.insert(hash, nodes.len() as u32);
-                    nodes.push(node);
-                    break;
+impl Walk<'_> {
+    /// What is wrong in this layer that was not wrong before, and what has come to its end.
+    fn note(&mut self, layer: &[Pile]) {
+        let mut base = 0;
+        for pile in layer {
+            for ix in pile.remarkable() {
+                for fact in facts_of(pile.state(ix)) {
+                    if !self.out.found.iter().any(|f| f.fact == fact) {
+                        let way = self.way(pile.parent(ix));
+                        self.out.found.push(Found { fact, way });
+                    }
                 }
             }
+            self.out.ends += pile.ends;
+            self.out.bad_ends += pile.bad_ends;
+            self.out.interleavings = self.out.interleavings.saturating_add(pile.ways_to_ends);
+            base += pile.len();
+        }
+        debug_assert!(u32::try_from(base).is_ok(), "a layer has fewer states than fit the memory");
+    }
+
+    fn way(&self, last: (u32, Move)) -> Vec<Move> {
+        let mut way = Vec::new();
+        let (mut at, mut go) = last;
+        for layer in self.back.iter().rev() {
+            way.push(go);
+            let Some((parent, before)) = layer.get(at as usize) else { break };
+            (at, go) = (*parent, *before);
+        }
+        way.reverse();
+        way
+    }
+
+    fn expand(&mut self, layer: &[Pile]) -> Vec<Pile> {
+        let parts = parts(layer);
+        let shards = if parts.len() > 1 { self.shards } else { 1 };
+        let mut next: Vec<Pile> = (0..shards).map(|_| Pile::default()).collect();
+        let here: usize = layer.iter().map(Pile::bytes).sum();
+        for round in parts.chunks(self.round) {
+            self.made.resize_with(self.made.len().max(round.len()), Made::default);
+            let made = put_in_places(self.made.drain(..));
+            let expand = |ix: usize| {
+                if let (Some(part), Some(Ok(mut made))) = (round.get(ix), made.get(ix).map(Mutex::lock)) {
+                    made.expand(self.m, self.limits, self.symmetric, shards, layer, part);
+                }
+            };
+            each(self.crew, round.len(), &expand);
+            let made = taken_out(made);
+            let places = put_in_places(next);
+            let take = |ix: usize| {
+                if let Some(Ok(mut pile)) = places.get(ix).map(Mutex::lock) {
+                    for (made, part) in made.iter().zip(round) {
+                        let Some(batch) = made.batches.get(ix) else { continue };
+                        pile.take(self.m, batch, |parent| layer[part.shard].ways(parent as usize - part.base));
+                    }
+                }
+            };
+            each(self.crew, shards, &take);
+            next = taken_out(places);
+            self.made = made;
+            self.stuck(layer, round);
+            let made: usize = self.made.iter().flat_map(|m| &m.batches).map(Batch::bytes).sum();
+            let there: usize = next.iter().map(Pile::bytes).sum();
+            let states = self.out.states + next.iter().map(|p| p.len() as u64).sum::<u64>();
+            if self.kept + here + there + made > self.limits.memory || states > self.limits.states {
+                self.out.exhausted = false;
+                break;
+            }
+        }
+        next
+    }
+
+    /// Takes up what no thread can leave.
+    fn stuck(&mut self, layer: &[Pile], round: &[Part]) {
+        for (ix, part) in round.iter().enumerate() {
+            let made = &mut self.made[ix];
+            self.out.steps += std::mem::take(&mut made.steps);
+            for at in std::mem::take(&mut made.stuck) {
+                let pile = &layer[part.shard];
+                let fact = Fact::new(Wrong::Deadlock, About::Nothing);
+                if !self.out.found.iter().any(|f| f.fact == fact) {
+                    // The layer itself is noted already.
+                    let mut way = self.way((part.base as u32 + at as u32, Move::default()));
+                    way.pop();
+                    self.out.found.push(Found { fact, way });
+                }
+                self.out.bad_ends += 1;
+                self.out.ends += 1;
+                self.out.interleavings = self.out.interleavings.saturating_add(pile.ways(at));
+            }
         }
     }
-    nodes
+}
+
+fn parts(layer: &[Pile]) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut base = 0;
+    for (shard, pile) in layer.iter().enumerate() {
+        for from in (0..pile.len()).step_by(PART) {
+            parts.push(Part { shard, range: from..(from + PART).min(pile.len()), base });
+        }
+        base += pile.len();
+    }
+    parts
+}
+
+impl Made {
+    fn expand(
+        &mut self,
+        m: &Machine,
+        limits: &Limits,
+        symmetric: bool,
+        shards: usize,
+        layer: &[Pile],
+        part: &Part,
+    ) {
+        let Self { batches, steps, stuck, bytes, node, next } = self;
+        batches.resize_with(shards, Batch::default);
+        batches.iter_mut().for_each(Batch::clear);
+        for ix in part.range.clone() {
+            node.unpack(layer[part.shard].state(ix));
+            let before = *steps;
+            for go in m.moves(node) {
+                *steps += 1;
+                next.clone_from(node);
+                m.advance(next, go, limits, &mut ());
+                if symmetric {
+                    symmetry::canonical(m, limits, next);
+                }
+                bytes.clear();
+                next.pack(bytes);
+                let hash = crate::pack::hash(bytes);
+                // The other half finds the place in the shard.
+                let shard = hash as u32 as usize % shards;
+                batches[shard].push(hash, (part.base + ix) as u32, go, bytes);
+            }
+            if *steps == before && !m.is_over(node) {
+                stuck.push(ix);
+            }
+        }
+    }
 }

@@ -10,6 +10,7 @@
 
 mod layer;
 mod observe;
+mod pile;
 mod symmetry;
 mod way;
 
@@ -114,7 +115,7 @@ impl Machine {
             return;
         }
         loop {
-            let quiet = |t: &usize| self.enabled(k, *t) && self.choices(k, *t) == 1 && self.is_private(k, *t);
+            let quiet = |t: &usize| self.is_private(k, *t) && self.choices(k, *t) == 1 && self.enabled(k, *t);
             let Some(t) = self.active(k).find(quiet) else { return };
             self.step(k, t, 0, sink);
         }
