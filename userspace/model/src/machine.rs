@@ -15,6 +15,8 @@ pub struct Runner {
     pub(crate) files_ahead: Vec<u32>,
     /// Its process has begun to exit.
     pub(crate) exiting: bool,
+    /// For each place in the program: what the step there touches.
+    pub(crate) touches: Vec<Touches>,
     /// Runners with the same number have the same program and the same process.
     pub(crate) class: u16,
 }
@@ -178,11 +180,9 @@ impl Machine {
 
     /// Is the next step of this thread one that no other can tell from a later or an earlier one?
     pub(crate) fn is_private(&self, k: &Kernel, t: usize) -> bool {
-        let touches = match self.at(k, t) {
-            // A lock is taken with what it is taken for.
-            Instr::Lock(_) => Touches::Everything,
-            other => other.touches(),
-        };
+        let Some(runner) = self.runner(k, t) else { return false };
+        let touches =
+            runner.touches.get(usize::from(k.threads[t].pc)).copied().unwrap_or(Touches::Everything);
         match touches {
             Touches::Nothing => true,
             Touches::Everything => false,
@@ -226,6 +226,16 @@ impl Kernel {
             }
         }
     }
+}
+
+/// What the step at each place of a program touches.
+pub(crate) fn touches(code: &[Instr]) -> Vec<Touches> {
+    let touches = |instr: &Instr| match instr {
+        // A lock is taken with what it is taken for.
+        Instr::Lock(_) => Touches::Everything,
+        other => other.touches(),
+    };
+    code.iter().map(touches).collect()
 }
 
 /// Which files the rest of a program works on, for every place in it.

@@ -157,7 +157,8 @@ mod tests {
     #[test]
     fn a_packed_state_is_the_state() {
         for (name, text) in BUILTIN {
-            let m = Scenario::parse(text).expect(name).machine(Era::of(gemscope_common::Profile::V7_0), false);
+            let m =
+                Scenario::parse(text).expect(name).machine(Era::of(gemscope_common::Profile::V7_0), false);
             let (mut k, mut back) = (m.start(), Kernel::default());
             while let Some(go) = m.moves(&k).last() {
                 m.step(&mut k, usize::from(go.thread), usize::from(go.choice), &mut ());

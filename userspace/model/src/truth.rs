@@ -107,7 +107,9 @@ pub enum About {
 }
 
 /// One thing that is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default, IntoBytes, FromBytes, Immutable)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default, IntoBytes, FromBytes, Immutable,
+)]
 #[repr(C)]
 pub struct Fact {
     wrong: u8,

@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::sync::Mutex;
 
-use super::pile::{Batch, Pile};
+use super::pile::{Arrival, Pile};
 use super::{Crew, Found, Limits, Move, Outcome, symmetry};
 use crate::machine::Machine;
 use crate::pack::facts_of;
@@ -40,7 +40,7 @@ struct Part {
 #[derive(Default)]
 struct Made {
     /// By shard.
-    batches: Vec<Batch>,
+    arrivals: Vec<Vec<Arrival>>,
     steps: u64,
     stuck: Vec<usize>,
     bytes: Vec<u8>,
@@ -178,8 +178,9 @@ impl Walk<'_> {
             let take = |ix: usize| {
                 if let Some(Ok(mut pile)) = places.get(ix).map(Mutex::lock) {
                     for (made, part) in made.iter().zip(round) {
-                        let Some(batch) = made.batches.get(ix) else { continue };
-                        pile.take(self.m, batch, |parent| layer[part.shard].ways(parent as usize - part.base));
+                        let ways = |parent: u32| layer[part.shard].ways(parent as usize - part.base);
+                        let arrivals = made.arrivals.get(ix).map_or(&[][..], Vec::as_slice);
+                        pile.take(self.m, arrivals, &made.bytes, ways);
                     }
                 }
             };
@@ -187,7 +188,7 @@ impl Walk<'_> {
             next = taken_out(places);
             self.made = made;
             self.stuck(layer, round);
-            let made: usize = self.made.iter().flat_map(|m| &m.batches).map(Batch::bytes).sum();
+            let made: usize = self.made.iter().map(Made::size).sum();
             let there: usize = next.iter().map(Pile::bytes).sum();
             let states = self.out.states + next.iter().map(|p| p.len() as u64).sum::<u64>();
             if self.kept + here + there + made > self.limits.memory || states > self.limits.states {
@@ -233,6 +234,12 @@ fn parts(layer: &[Pile]) -> Vec<Part> {
 }
 
 impl Made {
+    /// Bytes that it takes.
+    fn size(&self) -> usize {
+        let arrivals: usize = self.arrivals.iter().map(Vec::capacity).sum();
+        self.bytes.capacity() + arrivals * size_of::<Arrival>()
+    }
+
     fn expand(
         &mut self,
         m: &Machine,
@@ -242,9 +249,10 @@ impl Made {
         layer: &[Pile],
         part: &Part,
     ) {
-        let Self { batches, steps, stuck, bytes, node, next } = self;
-        batches.resize_with(shards, Batch::default);
-        batches.iter_mut().for_each(Batch::clear);
+        let Self { arrivals, steps, stuck, bytes, node, next } = self;
+        arrivals.resize_with(shards, Vec::new);
+        arrivals.iter_mut().for_each(Vec::clear);
+        bytes.clear();
         for ix in part.range.clone() {
             node.unpack(layer[part.shard].state(ix));
             let before = *steps;
@@ -255,12 +263,13 @@ impl Made {
                 if symmetric {
                     symmetry::canonical(m, limits, next);
                 }
-                bytes.clear();
+                let from = bytes.len();
                 next.pack(bytes);
-                let hash = crate::pack::hash(bytes);
+                let hash = crate::pack::hash(&bytes[from..]);
                 // The other half finds the place in the shard.
                 let shard = hash as u32 as usize % shards;
-                batches[shard].push(hash, (part.base + ix) as u32, go, bytes);
+                let range = from as u32..bytes.len() as u32;
+                arrivals[shard].push(Arrival { hash, bytes: range, parent: (part.base + ix) as u32, go });
             }
             if *steps == before && !m.is_over(node) {
                 stuck.push(ix);

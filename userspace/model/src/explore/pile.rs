@@ -1,5 +1,7 @@
 //! States of one shard of a layer, each once.
 
+use std::ops::Range;
+
 use super::Move;
 use crate::machine::Machine;
 use crate::pack::{facts_of, hash, phase_of};
@@ -31,30 +33,13 @@ impl Packed {
     }
 }
 
-/// States that were made, for one shard; some of them more than once.
-#[derive(Default)]
-pub(super) struct Batch {
-    states: Packed,
-    /// Hash, parent, and the move from there.
-    from: Vec<(u64, u32, Move)>,
-}
-
-impl Batch {
-    pub fn clear(&mut self) {
-        self.states.bytes.clear();
-        self.states.ends.clear();
-        self.from.clear();
-    }
-
-    pub fn push(&mut self, hash: u64, parent: u32, go: Move, state: &[u8]) {
-        self.states.push(state);
-        self.from.push((hash, parent, go));
-    }
-
-    /// What it takes.
-    pub fn bytes(&self) -> usize {
-        self.states.bytes() + self.from.capacity() * size_of::<(u64, u32, Move)>()
-    }
+/// A state that was made.
+pub(super) struct Arrival {
+    pub hash: u64,
+    /// Where it lies among the bytes of who made it.
+    pub bytes: Range<u32>,
+    pub parent: u32,
+    pub go: Move,
 }
 
 /// The states of a shard.
@@ -80,12 +65,12 @@ pub(super) struct Pile {
 impl Pile {
     /// The pile with nothing but the beginning.
     pub fn of(m: &Machine, state: &Kernel) -> Self {
-        let mut batch = Batch::default();
         let mut bytes = Vec::new();
         state.pack(&mut bytes);
-        batch.push(hash(&bytes), 0, Move::default(), &bytes);
+        let first =
+            Arrival { hash: hash(&bytes), bytes: 0..bytes.len() as u32, parent: 0, go: Move::default() };
         let mut pile = Self::default();
-        pile.take(m, &batch, |_| 1);
+        pile.take(m, &[first], &bytes, |_| 1);
         pile
     }
 
@@ -124,13 +109,13 @@ impl Pile {
     }
 
     /// Takes up what is new; the ways to what is not add up.
-    pub fn take(&mut self, m: &Machine, batch: &Batch, ways: impl Fn(u32) -> u128) {
-        for (ix, (hash, parent, go)) in batch.from.iter().enumerate() {
-            let state = batch.states.get(ix);
+    pub fn take(&mut self, m: &Machine, arrivals: &[Arrival], bytes: &[u8], ways: impl Fn(u32) -> u128) {
+        for Arrival { hash, bytes: range, parent, go } in arrivals {
+            let state = &bytes[range.start as usize..range.end as usize];
             let ways = ways(*parent);
-            let at = self.table.find_or_add(*hash, self.len() as u32, |known| {
-                self.states.get(known as usize) == state
-            });
+            let at = self
+                .table
+                .find_or_add(*hash, self.len() as u32, |known| self.states.get(known as usize) == state);
             if let Some(known) = at {
                 let sum = &mut self.ways[known as usize];
                 *sum = sum.saturating_add(ways);
