@@ -4,11 +4,12 @@
 //! shards by their hash; then each shard, by one worker, takes up what it does not have yet. So what is made
 //! and thrown away again stays small, and no two workers ever want the same thing.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Mutex;
 
-use super::pile::{Arrival, Pile};
-use super::{Crew, Found, Limits, Move, Outcome, symmetry};
+use super::pile::{Arrival, From, Pile};
+use super::{Alone, Crew, Found, Limits, Move, Outcome, symmetry};
 use crate::machine::Machine;
 use crate::pack::facts_of;
 use crate::state::Kernel;
@@ -26,7 +27,7 @@ pub struct Progress {
 }
 
 /// Where each state of a layer came from.
-type Back = Vec<(u32, Move)>;
+type Back = Vec<From>;
 
 /// Part of a layer: states of one shard.
 struct Part {
@@ -55,14 +56,18 @@ const PART: usize = 512;
 /// Parts that a worker has in one round, where there are several: enough to be worth waiting for the others.
 const PARTS_A_HAND: usize = 8;
 
+/// What a shard has of the layers that come: the next one first. Steps that are made at once lead farther.
+type Ahead = VecDeque<Pile>;
+
 struct Walk<'a> {
     m: &'a Machine,
     limits: &'a Limits,
     crew: &'a dyn Crew,
     symmetric: bool,
-    shards: usize,
+    /// Parts in one round.
     round: usize,
     made: Vec<Made>,
+    ahead: Vec<Ahead>,
     out: Outcome,
     /// Of each layer only who came from where is kept.
     back: Vec<Back>,
@@ -83,10 +88,10 @@ pub(super) fn walk(
         limits,
         crew,
         symmetric: symmetry::applies(m, limits),
-        shards: if several { hands * SHARDS_A_HAND } else { 1 },
         round: if several { hands * PARTS_A_HAND } else { 1 },
         made: Vec::new(),
-        out: Outcome { states: 1, exhausted: true, ..Outcome::default() },
+        ahead: Vec::new(),
+        out: Outcome { exhausted: true, ..Outcome::default() },
         back: Vec::new(),
         kept: 0,
     };
@@ -94,27 +99,28 @@ pub(super) fn walk(
     if walk.symmetric {
         symmetry::canonical(m, limits, &mut state);
     }
+    let shards = if several { hands * SHARDS_A_HAND } else { 1 };
+    walk.ahead.resize_with(shards, Ahead::new);
     let mut layer = vec![Pile::of(m, &state)];
     loop {
         let width = layer.iter().map(Pile::len).sum();
+        walk.out.states += width as u64;
         walk.note(&layer);
-        progress(&Progress { depth: walk.back.len(), states: walk.out.states, width });
-        let come_from = layer.iter().flat_map(Pile::come_from).collect::<Back>();
-        walk.kept += come_from.capacity() * size_of::<(u32, Move)>();
-        walk.back.push(come_from);
-        if width == 0 || !walk.out.exhausted {
-            break;
+        if width > 0 {
+            progress(&Progress { depth: walk.back.len(), states: walk.out.states, width });
+            walk.out.longest = walk.back.len();
         }
-        layer = walk.expand(&layer);
-        walk.out.states += layer.iter().map(|p| p.len() as u64).sum::<u64>();
+        let come_from = layer.iter().flat_map(Pile::come_from).collect::<Back>();
+        walk.kept += come_from.capacity() * size_of::<From>();
+        walk.back.push(come_from);
+        if walk.out.exhausted {
+            walk.expand(&layer, width);
+        }
+        if walk.ahead.iter().all(Ahead::is_empty) {
+            return walk.out;
+        }
+        layer = walk.ahead.iter_mut().map(|shard| shard.pop_front().unwrap_or_default()).collect();
     }
-    walk.out.longest = walk.back.iter().rposition(|layer| !layer.is_empty()).unwrap_or(0);
-    walk.out
-}
-
-/// One after the other by the caller, or by the crew if it is worth it.
-fn each(crew: &dyn Crew, jobs: usize, job: &(dyn Fn(usize) + Sync)) {
-    if jobs > 1 { crew.each(jobs, job) } else { (0..jobs).for_each(job) }
 }
 
 fn put_in_places<T>(things: impl IntoIterator<Item = T>) -> Vec<Mutex<T>> {
@@ -134,69 +140,79 @@ impl Walk<'_> {
             for ix in pile.remarkable() {
                 for fact in facts_of(pile.state(ix)) {
                     if !self.out.found.iter().any(|f| f.fact == fact) {
-                        let way = self.way(pile.parent(ix));
+                        let way = self.way(pile.from(ix));
                         self.out.found.push(Found { fact, way });
                     }
                 }
             }
-            self.out.ends += pile.ends;
+            self.out.ends += pile.ends();
             self.out.bad_ends += pile.bad_ends;
-            self.out.interleavings = self.out.interleavings.saturating_add(pile.ways_to_ends);
+            self.out.interleavings = self.out.interleavings.saturating_add(pile.ways_to_ends());
             base += pile.len();
         }
         debug_assert!(u32::try_from(base).is_ok(), "a layer has fewer states than fit the memory");
     }
 
-    fn way(&self, last: (u32, Move)) -> Vec<Move> {
+    /// The way to a state that comes into the next layer from there.
+    fn way(&self, last: From) -> Vec<Move> {
         let mut way = Vec::new();
-        let (mut at, mut go) = last;
-        for layer in self.back.iter().rev() {
-            way.push(go);
-            let Some((parent, before)) = layer.get(at as usize) else { break };
-            (at, go) = (*parent, *before);
+        let (mut depth, mut from) = (self.back.len(), last);
+        while from.steps > 0 {
+            way.push(from.go);
+            depth -= usize::from(from.steps);
+            let Some(before) = self.back.get(depth).and_then(|layer| layer.get(from.parent as usize)) else {
+                break;
+            };
+            from = *before;
         }
         way.reverse();
         way
     }
 
-    fn expand(&mut self, layer: &[Pile]) -> Vec<Pile> {
+    fn expand(&mut self, layer: &[Pile], width: usize) {
         let parts = parts(layer);
-        let shards = if parts.len() > 1 { self.shards } else { 1 };
-        let mut next: Vec<Pile> = (0..shards).map(|_| Pile::default()).collect();
+        // What is little is not worth calling others.
+        let crew: &dyn Crew = if width > PART { self.crew } else { &Alone };
         let here: usize = layer.iter().map(Pile::bytes).sum();
         for round in parts.chunks(self.round) {
             self.made.resize_with(self.made.len().max(round.len()), Made::default);
             let made = put_in_places(self.made.drain(..));
+            let shards = self.ahead.len();
             let expand = |ix: usize| {
                 if let (Some(part), Some(Ok(mut made))) = (round.get(ix), made.get(ix).map(Mutex::lock)) {
                     made.expand(self.m, self.limits, self.symmetric, shards, layer, part);
                 }
             };
-            each(self.crew, round.len(), &expand);
+            crew.each(round.len(), &expand);
             let made = taken_out(made);
-            let places = put_in_places(next);
+            let ahead = put_in_places(self.ahead.drain(..));
             let take = |ix: usize| {
-                if let Some(Ok(mut pile)) = places.get(ix).map(Mutex::lock) {
-                    for (made, part) in made.iter().zip(round) {
-                        let ways = |parent: u32| layer[part.shard].ways(parent as usize - part.base);
-                        let arrivals = made.arrivals.get(ix).map_or(&[][..], Vec::as_slice);
-                        pile.take(self.m, arrivals, &made.bytes, ways);
+                let Some(Ok(mut ahead)) = ahead.get(ix).map(Mutex::lock) else { return };
+                for (made, part) in made.iter().zip(round) {
+                    for arrival in made.arrivals.get(ix).into_iter().flatten() {
+                        let Arrival { from, .. } = arrival;
+                        let ways = layer[part.shard].ways(from.parent as usize - part.base);
+                        let far = usize::from(from.steps);
+                        if ahead.len() < far {
+                            ahead.resize_with(far, Pile::default);
+                        }
+                        ahead[far - 1].take(self.m, arrival, &made.bytes, ways);
                     }
                 }
             };
-            each(self.crew, shards, &take);
-            next = taken_out(places);
+            crew.each(shards, &take);
+            self.ahead = taken_out(ahead);
             self.made = made;
             self.stuck(layer, round);
             let made: usize = self.made.iter().map(Made::size).sum();
-            let there: usize = next.iter().map(Pile::bytes).sum();
-            let states = self.out.states + next.iter().map(|p| p.len() as u64).sum::<u64>();
+            let ahead = || self.ahead.iter().flatten();
+            let there: usize = ahead().map(Pile::bytes).sum();
+            let states = self.out.states + ahead().map(|p| p.len() as u64).sum::<u64>();
             if self.kept + here + there + made > self.limits.memory || states > self.limits.states {
                 self.out.exhausted = false;
-                break;
+                return;
             }
         }
-        next
     }
 
     /// Takes up what no thread can leave.
@@ -209,7 +225,8 @@ impl Walk<'_> {
                 let fact = Fact::new(Wrong::Deadlock, About::Nothing);
                 if !self.out.found.iter().any(|f| f.fact == fact) {
                     // The layer itself is noted already.
-                    let mut way = self.way((part.base as u32 + at as u32, Move::default()));
+                    let parent = (part.base + at) as u32;
+                    let mut way = self.way(From { parent, go: Move::default(), steps: 1 });
                     way.pop();
                     self.out.found.push(Found { fact, way });
                 }
@@ -259,7 +276,7 @@ impl Made {
             for go in m.moves(node) {
                 *steps += 1;
                 next.clone_from(node);
-                m.advance(next, go, limits, &mut ());
+                let made = m.advance(next, go, limits, &mut ());
                 if symmetric {
                     symmetry::canonical(m, limits, next);
                 }
@@ -269,7 +286,8 @@ impl Made {
                 // The other half finds the place in the shard.
                 let shard = hash as u32 as usize % shards;
                 let range = from as u32..bytes.len() as u32;
-                arrivals[shard].push(Arrival { hash, bytes: range, parent: (part.base + ix) as u32, go });
+                let from = From { parent: (part.base + ix) as u32, go, steps: made };
+                arrivals[shard].push(Arrival { hash, bytes: range, from });
             }
             if *steps == before && !m.is_over(node) {
                 stuck.push(ix);

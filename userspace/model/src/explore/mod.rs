@@ -1,7 +1,7 @@
 //! Every interleaving of a scenario.
 //!
 //! States are walked in layers, one step deeper each: the first bad state found is at the end of a shortest
-//! way. A state is visited once, however many ways lead to it, and the ways are counted as they meet. Three things
+//! way. Steps made at once count as many, so that ways that meet do so in one layer. A state is visited once, however many ways lead to it, and the ways are counted as they meet. Three things
 //! make it smaller without losing an outcome: a step that no other thread can tell from an earlier one is made at once
 //! (partial-order reduction), threads with the same program are interchangeable (symmetry), and a lock is
 //! taken together with what it is taken for.
@@ -102,26 +102,28 @@ pub struct Outcome {
 }
 
 impl Machine {
-    /// Makes a step, and then every step that nobody else can notice.
+    /// Makes a step, and then every step that nobody else can notice. Tells how many it made.
     pub(crate) fn advance<S: crate::step::Sink>(
         &self,
         k: &mut Kernel,
         go: Move,
         limits: &Limits,
         sink: &mut S,
-    ) {
+    ) -> u16 {
         self.step(k, usize::from(go.thread), usize::from(go.choice), sink);
+        let mut steps = 1;
         if !limits.reduce {
-            return;
+            return steps;
         }
         loop {
             let quiet = |t: &usize| self.is_private(k, *t) && self.choices(k, *t) == 1 && self.enabled(k, *t);
-            let Some(t) = self.active(k).find(quiet) else { return };
+            let Some(t) = self.active(k).find(quiet) else { return steps };
             self.step(k, t, 0, sink);
+            steps += 1;
         }
     }
 
-    /// Every step that can be made.
+    /// Every step that can be made in a state.
     pub fn moves(&self, k: &Kernel) -> impl Iterator<Item = Move> {
         let enabled = self.active(k).filter(|t| self.enabled(k, *t));
         enabled.flat_map(|t| (0..self.choices(k, t)).map(move |c| Move { thread: t as u8, choice: c as u8 }))

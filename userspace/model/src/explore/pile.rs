@@ -33,33 +33,38 @@ impl Packed {
     }
 }
 
+/// Where a state came from.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct From {
+    /// A place in an earlier layer.
+    pub parent: u32,
+    pub go: Move,
+    /// How many layers earlier.
+    pub steps: u16,
+}
+
 /// A state that was made.
 pub(super) struct Arrival {
     pub hash: u64,
     /// Where it lies among the bytes of who made it.
     pub bytes: Range<u32>,
-    pub parent: u32,
-    pub go: Move,
+    pub from: From,
 }
 
 /// The states of a shard.
 #[derive(Default)]
 pub(super) struct Pile {
     states: Packed,
-    /// Where each came from: a place in the layer before.
-    parents: Vec<(u32, Move)>,
+    parents: Vec<From>,
     /// Ways to each.
     ways: Vec<u128>,
     table: Table,
     /// Those where something is wrong.
     remarkable: Vec<u32>,
-    /// How many are at the end of everything.
-    pub ends: u64,
+    /// Those at the end of everything.
+    over: Vec<u32>,
     /// How many of those have something wrong.
     pub bad_ends: u64,
-    over: Vec<u32>,
-    /// Only known of a pile that is complete.
-    pub ways_to_ends: u128,
 }
 
 impl Pile {
@@ -67,10 +72,9 @@ impl Pile {
     pub fn of(m: &Machine, state: &Kernel) -> Self {
         let mut bytes = Vec::new();
         state.pack(&mut bytes);
-        let first =
-            Arrival { hash: hash(&bytes), bytes: 0..bytes.len() as u32, parent: 0, go: Move::default() };
+        let first = Arrival { hash: hash(&bytes), bytes: 0..bytes.len() as u32, from: From::default() };
         let mut pile = Self::default();
-        pile.take(m, &[first], &bytes, |_| 1);
+        pile.take(m, &first, &bytes, 1);
         pile
     }
 
@@ -86,11 +90,11 @@ impl Pile {
         self.ways[ix]
     }
 
-    pub fn parent(&self, ix: usize) -> (u32, Move) {
+    pub fn from(&self, ix: usize) -> From {
         self.parents[ix]
     }
 
-    pub fn come_from(&self) -> impl Iterator<Item = (u32, Move)> {
+    pub fn come_from(&self) -> impl Iterator<Item = From> {
         self.parents.iter().copied()
     }
 
@@ -102,39 +106,44 @@ impl Pile {
     /// What it takes.
     pub fn bytes(&self) -> usize {
         self.states.bytes()
-            + self.parents.capacity() * size_of::<(u32, Move)>()
+            + self.parents.capacity() * size_of::<From>()
             + self.ways.capacity() * size_of::<u128>()
             + self.table.slots.capacity() * size_of::<u64>()
             + (self.remarkable.capacity() + self.over.capacity()) * size_of::<u32>()
     }
 
-    /// Takes up what is new; the ways to what is not add up.
-    pub fn take(&mut self, m: &Machine, arrivals: &[Arrival], bytes: &[u8], ways: impl Fn(u32) -> u128) {
-        for Arrival { hash, bytes: range, parent, go } in arrivals {
-            let state = &bytes[range.start as usize..range.end as usize];
-            let ways = ways(*parent);
-            let at = self
-                .table
-                .find_or_add(*hash, self.len() as u32, |known| self.states.get(known as usize) == state);
-            if let Some(known) = at {
-                let sum = &mut self.ways[known as usize];
-                *sum = sum.saturating_add(ways);
-                continue;
-            }
-            let wrong = facts_of(state).next().is_some();
-            if wrong {
-                self.remarkable.push(self.len() as u32);
-            }
-            if m.ends_with(phase_of(state)) {
-                self.ends += 1;
-                self.bad_ends += u64::from(wrong);
-                self.over.push(self.len() as u32);
-            }
-            self.states.push(state);
-            self.parents.push((*parent, *go));
-            self.ways.push(ways);
+    /// Takes up a state if it is new; the ways to one that is not add up.
+    pub fn take(&mut self, m: &Machine, arrival: &Arrival, bytes: &[u8], ways: u128) {
+        let Arrival { hash, bytes: range, from } = arrival;
+        let state = &bytes[range.start as usize..range.end as usize];
+        let new = self.len() as u32;
+        let same = |known: u32| self.states.get(known as usize) == state;
+        if let Some(known) = self.table.find_or_add(*hash, new, same) {
+            let sum = &mut self.ways[known as usize];
+            *sum = sum.saturating_add(ways);
+            return;
         }
-        self.ways_to_ends = self.over.iter().fold(0, |sum, ix| sum.saturating_add(self.ways[*ix as usize]));
+        let wrong = facts_of(state).next().is_some();
+        if wrong {
+            self.remarkable.push(new);
+        }
+        if m.ends_with(phase_of(state)) {
+            self.over.push(new);
+            self.bad_ends += u64::from(wrong);
+        }
+        self.states.push(state);
+        self.parents.push(*from);
+        self.ways.push(ways);
+    }
+
+    /// How many are at the end of everything.
+    pub fn ends(&self) -> u64 {
+        self.over.len() as u64
+    }
+
+    /// The ways to those.
+    pub fn ways_to_ends(&self) -> u128 {
+        self.over.iter().fold(0, |sum, ix| sum.saturating_add(self.ways[*ix as usize]))
     }
 }
 
