@@ -46,7 +46,7 @@ fn number(n: u128) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (ix, digit) in digits.chars().enumerate() {
-        if ix > 0 && (digits.len() - ix) % 3 == 0 {
+        if ix > 0 && (digits.len() - ix).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
