@@ -8,6 +8,7 @@
 //! What it is not for: judging records, reading files, starting threads. [`explore()`] walks all interleavings with as
 //! many workers as the caller gives it.
 
+mod asm;
 mod code;
 mod effects;
 mod emit;

@@ -15,7 +15,10 @@ pub struct List<T: Plain, const N: usize> {
     here: [T; N],
     len: u16,
     /// All of them, when there were too many once.
-    #[expect(clippy::box_collection, reason = "lists are copied by the million, and hardly one has any of these")]
+    #[expect(
+        clippy::box_collection,
+        reason = "lists are copied by the million, and hardly one has any of these"
+    )]
     more: Option<Box<Vec<T>>>,
 }
 
