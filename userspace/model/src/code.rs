@@ -1,6 +1,6 @@
 //! Programs: what a thread executes, one micro-step after the other.
 //!
-//! An operation is written once, as a list of instructions that asks the [`Era`] where eras differ. Control flow is
+//! An operation is written once, as a list of instructions that asks the [`Era`](crate::Era) where eras differ. Control flow is
 //! no step of its own; a lock is taken together with what it is taken for and dropped together with the last
 //! thing done under it, which loses no outcome: nobody can tell the difference.
 

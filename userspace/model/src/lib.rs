@@ -17,6 +17,7 @@ mod explore;
 mod list;
 mod machine;
 mod ops;
+mod pack;
 mod scenario;
 mod state;
 mod step;

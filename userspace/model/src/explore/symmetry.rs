@@ -7,9 +7,14 @@ use super::Limits;
 use crate::machine::Machine;
 use crate::state::Kernel;
 
+/// Are there interchangeable threads?
+pub(super) fn applies(m: &Machine, limits: &Limits) -> bool {
+    limits.symmetry && m.threads.windows(2).any(|w| w[0].class == w[1].class)
+}
+
 /// Puts interchangeable threads in order. Gives back where each thread came from.
 pub(super) fn canonical(m: &Machine, limits: &Limits, k: &mut Kernel) -> Option<Vec<usize>> {
-    if !limits.symmetry || !m.threads.windows(2).any(|w| w[0].class == w[1].class) {
+    if !applies(m, limits) {
         return None;
     }
     // Copies stand next to each other.

@@ -2,7 +2,7 @@
 
 use crate::code::{Asm, Do, Instr, Num};
 use crate::era::Era;
-use crate::machine::{Machine, Runner, files_ahead};
+use crate::machine::{Machine, Runner, files_ahead, touches};
 use crate::ops;
 use crate::state::exporter;
 
@@ -78,7 +78,8 @@ impl Scenario {
         };
         let calls = std::mem::take(&mut a.calls);
         let code = a.finish();
-        Runner { name, process, files_ahead: files_ahead(&code), code, calls, exiting: false, class }
+        let (files_ahead, touches) = (files_ahead(&code), touches(&code));
+        Runner { name, process, files_ahead, touches, code, calls, exiting: false, class }
     }
 
     /// Operations that run alone, one after the other, each by the process whose file or fd it is about.
