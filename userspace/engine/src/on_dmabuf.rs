@@ -120,11 +120,11 @@ impl Engine {
         // A handle may outlive its object by a few instructions, and by more where records were lost.
         let Some(o) = self.state.objects.get(object) else { return };
         // The link is not always there while the buffer is (R26): a framebuffer may bring a handle back without it.
-        let first = [o.link, o.exported].into_iter().flatten();
+        let mut first = [o.link, o.exported].into_iter().flatten();
         // A handle may have become another object's unseen.
         let tainted = self.state.stale(o.link_sure) || exporting.is_none() && self.state.stale(o.sure);
         let unreleased = |b: &BufKey| self.state.bufs.get(*b).is_some_and(|b| b.released.is_none());
-        let alive = first.filter(unreleased).next();
+        let alive = first.find(unreleased);
         if let Some(first) = alive {
             let earlier = self.state.bufs[first].born;
             let entity = self.buf_entity(buf);
