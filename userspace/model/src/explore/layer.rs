@@ -52,7 +52,7 @@ struct Made {
 /// Shards for each worker: enough that they end at about the same time.
 const SHARDS_A_HAND: usize = 4;
 /// States in one part.
-const PART: usize = 512;
+const PART: usize = 256;
 /// Parts that a worker has in one round, where there are several: enough to be worth waiting for the others.
 const PARTS_A_HAND: usize = 8;
 
@@ -247,6 +247,8 @@ fn parts(layer: &[Pile]) -> Vec<Part> {
         }
         base += pile.len();
     }
+    // What lies at about the same place in its shard came from the same parents, and leads to the same states.
+    parts.sort_by_key(|part| part.range.start);
     parts
 }
 
