@@ -132,7 +132,7 @@ fn all(args: &TruthArgs) -> Result<Tally> {
         let bad = !sum.wrong.is_empty() || sum.not_exhausted;
         if args.verbose || bad {
             eprintln!(
-                "xtask: truth: {:<26} {:<12} {:>9} nodes {:>11.0} interleavings",
+                "xtask: truth: {:<26} {:<12} {:>9} nodes {:>10.3e} interleavings",
                 scenario.name,
                 era.name(),
                 sum.nodes,
@@ -213,7 +213,7 @@ fn one(scenario: &Scenario, era: Era, args: &TruthArgs) -> Sum {
         sum.wrong.extend(lines);
     });
     (sum.nodes, sum.steps, sum.ends) = (seen.nodes, seen.steps, seen.ends);
-    (sum.records, sum.interleavings) = (seen.records, seen.interleavings as f64);
+    (sum.records, sum.interleavings) = (seen.records, seen.interleavings);
     sum.not_exhausted = !seen.exhausted;
     if !args.one_by_one {
         drops::random_losses(&machine, era, args.losses, &mut sum.wrong);

@@ -34,8 +34,8 @@ pub struct Observation<'a, W> {
     pub watcher: &'a W,
     /// What is wrong at each different end, in order.
     pub ends: &'a [Vec<Fact>],
-    /// How many interleavings end so.
-    pub interleavings: u128,
+    /// How many interleavings end so, as far as a float counts.
+    pub interleavings: f64,
 }
 
 impl<W> Observation<'_, W> {
@@ -53,8 +53,8 @@ pub struct Observed {
     pub nodes: u64,
     /// Different ends.
     pub ends: u64,
-    /// Interleavings that they stand for.
-    pub interleavings: u128,
+    /// Interleavings that they stand for, as far as a float counts.
+    pub interleavings: f64,
     /// Steps made.
     pub steps: u64,
     /// Records seen, once for each node.
@@ -77,7 +77,7 @@ impl Sink for Catch {
 }
 
 /// States that the records so far allow, each with the number of ways to it.
-type States = FxHashMap<Kernel, u128>;
+type States = FxHashMap<Kernel, f64>;
 
 /// Shows every run of a scenario to a watcher, and every end to `see`. At most `limit` nodes are walked. The machine must be one
 /// with records.
@@ -89,7 +89,7 @@ pub fn observe<W: Watcher>(
 ) -> Observed {
     let mut out = Observed { exhausted: true, ..Observed::default() };
     watcher.see(&stamped(emit::scope_record(m), 0));
-    let start: States = std::iter::once((m.start(), 1)).collect();
+    let start: States = std::iter::once((m.start(), 1.0)).collect();
     let mut layer = vec![(watcher, start)];
     while !layer.is_empty() {
         out.nodes += layer.len() as u64;
@@ -130,9 +130,9 @@ fn stamped(mut record: Record, position: usize) -> Record {
     record
 }
 
-fn add(states: &mut States, state: Kernel, ways: u128) {
+fn add(states: &mut States, state: Kernel, ways: f64) {
     let known = states.entry(state).or_default();
-    *known = known.saturating_add(ways);
+    *known += ways;
 }
 
 /// One number for a set of states.
@@ -193,7 +193,7 @@ fn finish<W: Watcher>(
     out: &mut Observed,
     see: &mut dyn FnMut(&Observation<'_, W>),
 ) {
-    let mut looks: Vec<(Vec<Record>, Vec<Vec<Fact>>, u128)> = Vec::new();
+    let mut looks: Vec<(Vec<Record>, Vec<Vec<Fact>>, f64)> = Vec::new();
     for (state, ways) in ends {
         let mut facts = state.facts.to_vec();
         if !m.is_over(&state) {
@@ -204,7 +204,7 @@ fn finish<W: Watcher>(
         let look = if stuck { Vec::new() } else { emit::last_look(m, &state) };
         match looks.iter_mut().find(|(l, ..)| *l == look) {
             Some((_, ends, all)) => {
-                *all = all.saturating_add(ways);
+                *all += ways;
                 if !ends.contains(&facts) {
                     ends.push(facts);
                 }
@@ -216,7 +216,7 @@ fn finish<W: Watcher>(
         let mut watcher = watcher.clone();
         look.into_iter().for_each(|r| watcher.see(&stamped(r, out.longest)));
         out.ends += 1;
-        out.interleavings = out.interleavings.saturating_add(interleavings);
+        out.interleavings += interleavings;
         see(&Observation { watcher: &watcher, ends: &ends, interleavings });
     }
 }
