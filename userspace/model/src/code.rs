@@ -533,11 +533,13 @@ pub struct Asm {
     places: Vec<u16>,
     /// Calls that fail in the operation under way, and whether they always do.
     pub faults: Vec<(Point, bool)>,
+    /// What user space and drivers do is told from outside: the program of an operation that was observed.
+    pub given: bool,
 }
 
 impl Asm {
     pub const fn new(era: Era) -> Self {
-        Self { era, code: Vec::new(), places: Vec::new(), faults: Vec::new() }
+        Self { era, code: Vec::new(), places: Vec::new(), faults: Vec::new(), given: false }
     }
 
     pub fn label(&mut self) -> Label {

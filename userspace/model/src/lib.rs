@@ -9,6 +9,7 @@
 //! many workers as the caller gives it.
 
 mod code;
+mod conform;
 mod effects;
 mod emit;
 mod era;
@@ -22,6 +23,7 @@ mod step;
 mod tell;
 mod truth;
 
+pub use conform::{Attached, Conformance, Difference, Unpredicted, conform};
 pub use emit::{Recorder, TICK_NS};
 pub use era::{Era, Quirks};
 pub use explore::{

@@ -359,7 +359,7 @@ pub fn allocate<T: Slot + crate::list::Plain, const N: usize>(
 ) -> Ptr {
     let ix = match list.iter().position(|t| !t.used()) {
         Some(ix) => {
-            list[ix] = make(list[ix].gen_() + 1);
+            list[ix] = make(list[ix].gen_().wrapping_add(1));
             ix
         }
         None => {

@@ -21,7 +21,7 @@ impl Kernel {
         let reused = match self.handle_mut(f, id) {
             Some(h) => {
                 let old = *h;
-                let (gen_, owed) = (old.gen_ + 1, old.owed + old.owed_now);
+                let (gen_, owed) = (old.gen_.wrapping_add(1), old.owed.saturating_add(old.owed_now));
                 *h = Handle { gen_, owed, ..fresh };
                 old.state == handle_state::CLOSING
             }
