@@ -223,6 +223,9 @@ pub struct ReplayArgs {
     /// Print every record as a line before the report
     #[arg(long, conflicts_with = "json")]
     pub events: bool,
+    /// Instead of judging, compare every record with what the model of the recorded kernel predicts
+    #[arg(long, conflicts_with_all = ["until", "profile", "at_exit", "events"])]
+    pub conformance: bool,
     /// Print JSON lines
     #[arg(long)]
     pub json: bool,

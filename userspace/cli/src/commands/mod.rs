@@ -1,6 +1,7 @@
 //! The commands, one module each.
 
 pub mod check;
+pub mod conform;
 pub mod demo;
 pub mod doctor;
 pub mod explain;

@@ -8,6 +8,9 @@ use crate::source::{self, Options};
 use crate::ui::{Sink, Ui};
 
 pub fn run(args: &ReplayArgs, ui: &Ui) -> anyhow::Result<Exit> {
+    if args.conformance {
+        return super::conform::run(args);
+    }
     let reader = Reader::open(&args.file)?;
     let options = Options {
         until: args.until,
