@@ -31,7 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "gemscope-tui",
         ],
     ),
-    ("xtask", &["gemscope-common", "gemscope-engine"]),
+    ("xtask", &["gemscope-common", "gemscope-engine", "gemscope-model"]),
     ("gemclient", &[]),
     ("gemscope-tests", &[]),
 ];

@@ -24,6 +24,7 @@ mod summary;
 mod test;
 mod tool;
 mod toolchain;
+mod truth;
 mod vm;
 mod workspace;
 
@@ -50,6 +51,8 @@ enum Task {
     VmMatrix(matrix::MatrixArgs),
     /// Write docs/detection.md, or check it: which rule is shown to work on which line of kernels.
     Detection(detection::DetectionArgs),
+    /// Hold the engine against the model's truth: every interleaving of every scenario in every profile.
+    Truth(truth::TruthArgs),
     /// Record the traces that tests replay.
     Fixtures(fixtures::FixturesArgs),
     /// Bring BTF and symbols out of booted kernels.
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Task::Test(args) => test::run(&args),
         Task::VmMatrix(args) => matrix::run(&args),
         Task::Detection(args) => detection::run(&args),
+        Task::Truth(args) => truth::run(&args),
         Task::Fixtures(args) => fixtures::run(&args),
         Task::KernelExtract(args) => extract::run(&args),
     };

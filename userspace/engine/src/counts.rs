@@ -1,6 +1,6 @@
 //! What the kernel counts, held against the ledger: `handle_count` and the global name (R2, R3, R15, R16).
 
-use gemscope_common::Gem;
+use gemscope_common::{Gem, Profile};
 
 use crate::case::Case;
 use crate::engine::Engine;
@@ -77,7 +77,9 @@ impl Engine {
 
     /// R16: under object_name_lock, or at the object's death, a name without a handle count is a leak.
     pub(crate) fn check_name(&mut self, key: ObjectKey, p: &Gem, what: What, at: Stamp) {
-        if p.name == 0 || p.handle_count != 0 || !self.counts_seen {
+        // Up to 3.11 the name goes a moment after the last count.
+        let late = what == What::NameKept && self.config.profile < Profile::C319c933c;
+        if p.name == 0 || p.handle_count != 0 || !self.counts_seen || late {
             return;
         }
         let earlier = self.state.objects[key].last_close;

@@ -75,6 +75,7 @@ pub struct Counts {
 }
 
 /// The rule engine. Feed it with [`Engine::ingest`], end with [`Engine::finish`].
+#[derive(Clone)]
 pub struct Engine {
     pub(crate) config: Config,
     pub(crate) state: State,

@@ -24,6 +24,7 @@ new_key_type! {
 }
 
 /// A DRM file.
+#[derive(Clone)]
 pub(crate) struct File {
     pub addr: u64,
     pub number: u32,
@@ -48,6 +49,7 @@ pub(crate) enum Phase {
 }
 
 /// A handle.
+#[derive(Clone)]
 pub(crate) struct Handle {
     pub file: FileKey,
     pub object: ObjectKey,
@@ -62,6 +64,10 @@ pub(crate) struct Handle {
     pub allowed: bool,
     /// Its handle count is being dropped.
     pub putting: bool,
+    /// Its handle count was dropped: everything of its close that others could notice is done.
+    pub put: bool,
+    /// The dma-buf that this handle was exported as, or imported from, whatever the cache knows of it.
+    pub shared: Option<BufKey>,
     /// An import made it.
     pub by_import: bool,
     /// How often it was given out: its creation, and every import that returned it again.
@@ -85,6 +91,8 @@ impl Handle {
             released_early: false,
             allowed: false,
             putting: false,
+            put: false,
+            shared: None,
             by_import: false,
             acquired: 1,
             sure,
@@ -95,6 +103,7 @@ impl Handle {
 }
 
 /// A GEM object.
+#[derive(Clone)]
 pub(crate) struct Object {
     pub addr: u64,
     pub number: u32,
@@ -151,6 +160,7 @@ pub(crate) struct Grant {
 }
 
 /// A dma-buf.
+#[derive(Clone)]
 pub(crate) struct Buf {
     pub addr: u64,
     pub ino: u64,
@@ -170,6 +180,7 @@ pub(crate) struct Buf {
 }
 
 /// A device's attachment to a dma-buf.
+#[derive(Clone)]
 pub(crate) struct Attachment {
     pub buf: BufKey,
     /// Unknown for one older than the trace: what it had mapped and pinned before is not known either.
@@ -183,6 +194,7 @@ pub(crate) struct Attachment {
 }
 
 /// A mapping of an attachment.
+#[derive(Clone)]
 pub(crate) struct Mapped {
     pub sgt: u64,
     pub direction: u32,
@@ -190,6 +202,7 @@ pub(crate) struct Mapped {
 }
 
 /// A framebuffer.
+#[derive(Clone)]
 pub(crate) struct Framebuffer {
     pub id: u32,
     pub at: Stamp,
@@ -205,6 +218,8 @@ pub(crate) struct Framebuffer {
 pub(crate) struct Past {
     /// When it was closed; unknown when never.
     pub closed: Stamp,
+    /// Record position of its creation.
+    pub created: u64,
     pub object: u32,
     /// Incarnations begun so far.
     pub incarnations: u32,
@@ -223,7 +238,7 @@ pub(crate) struct Slot {
 }
 
 /// Handle numbers of a file: the kernel gives out the lowest free one, so nearly all lie in a dense vector.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct HandleTable {
     dense: Vec<Slot>,
     sparse: FxHashMap<u32, Slot>,
@@ -253,6 +268,13 @@ impl HandleTable {
             Some(slot) => slot,
             None => self.sparse.entry(id).or_default(),
         }
+    }
+
+    /// Every number that something is known of.
+    pub fn slots(&self) -> impl Iterator<Item = (u32, &Slot)> {
+        let known = |s: &&Slot| s.live.is_some() || s.past.incarnations > 0 || s.past.closed.is_known();
+        let dense = self.dense.iter().enumerate().map(|(id, s)| (id as u32, s));
+        dense.chain(self.sparse.iter().map(|(id, s)| (*id, s))).filter(move |(_, s)| known(s))
     }
 
     /// The live handles, by rising number.

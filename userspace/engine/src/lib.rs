@@ -8,6 +8,7 @@
 
 mod case;
 mod counts;
+mod digest;
 mod engine;
 mod entity;
 mod finding;

@@ -38,7 +38,7 @@ pub(crate) struct Call {
 }
 
 /// Every call in flight that a close may cross.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Calls(Vec<Call>);
 
 impl Calls {
@@ -72,13 +72,18 @@ impl Calls {
         self.0.clear();
     }
 
+    /// Every one.
+    pub fn all(&self) -> impl Iterator<Item = &Call> {
+        self.0.iter()
+    }
+
     fn others(&self, tid: u32) -> impl Iterator<Item = &Call> {
         self.0.iter().filter(move |c| c.at.tid != tid)
     }
 }
 
 /// Near misses, one for each rule, with how often it happened and its first example.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct NearMisses(pub Vec<Finding>);
 
 impl NearMisses {

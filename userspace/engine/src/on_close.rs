@@ -10,6 +10,7 @@ use crate::rules::RuleId;
 use crate::thread::Frame;
 
 /// Handles that a closing file still had, grouped by the stack that created them.
+#[derive(Clone)]
 pub(crate) struct Left {
     pub file: FileKey,
     first: Entity,
@@ -19,6 +20,13 @@ pub(crate) struct Left {
     count: u64,
     bytes: u64,
     evidence: (Vec<Holder>, Vec<LifeEvent>),
+}
+
+impl Left {
+    /// What of it decides a finding.
+    pub fn decides(&self) -> (u32, bool, u64) {
+        (self.created.tgid, self.tainted, self.count)
+    }
 }
 
 impl Engine {
@@ -172,13 +180,21 @@ impl Engine {
         // R14: refused. A close of a number that was closed before, and not given out again before this call began.
         let file = &self.state.files[key];
         let Some(slot) = file.handles.get(p.handle) else { return };
-        let closing =
-            slot.live.and_then(|h| self.state.handles.get(h)).is_some_and(|h| h.phase == Life::Closing);
         let past = slot.past;
-        let before = past.closed.is_known() && past.closed.seq < frame.at.seq;
-        if !(closing || before && slot.live.is_none()) {
+        let live = slot.live.filter(|h| self.state.handles.contains_key(*h));
+        // Closing, or in a close that has taken it already: of an open handle no other close can be refused.
+        let taken = live.filter(|h| match self.state.handles[*h].phase {
+            Life::Closing => true,
+            Life::Open => self.being_deleted(key, p.handle, at.tid),
+            Life::Creating => false,
+        });
+        // Closed before this call began, or since: then the one that is closed must have been there before.
+        let before = past.closed.is_known() && past.closed.seq.min(past.created) < frame.at.seq;
+        let later = live.is_none_or(|h| self.state.handles[h].created.seq > frame.at.seq);
+        if taken.is_none() && !(before && later) {
             return;
         }
+        let owed = taken.map_or(past.owed, |h| self.state.handles[h].acquired.saturating_sub(1));
         let tainted = self.state.stale(file.sure);
         let entity = Entity::Handle {
             file: file.number,
@@ -188,16 +204,18 @@ impl Engine {
             size: past.size,
         };
         // R31: who closes once for each import closes too often, and perhaps somebody else's handle.
-        let rule = match (past.owed, past.owed_before) {
+        let rule = match (owed, past.owed_before) {
             (1.., _) => RuleId::UnbalancedImport,
             (0, 1..) => RuleId::CloseOfReusedHandle,
             (0, 0) => RuleId::DoubleClose,
         };
-        if let Some(slot) = self.state.files.get_mut(key).map(|f| f.handles.slot(p.handle)) {
-            match rule {
-                RuleId::UnbalancedImport => slot.past.owed -= 1,
-                RuleId::CloseOfReusedHandle => slot.past.owed_before -= 1,
-                _ => {}
+        match (rule, taken.and_then(|h| self.state.handles.get_mut(h))) {
+            (RuleId::UnbalancedImport, Some(h)) => h.acquired -= 1,
+            _ => {
+                if let Some(slot) = self.state.files.get_mut(key).map(|f| f.handles.slot(p.handle)) {
+                    slot.past.owed -= u32::from(rule == RuleId::UnbalancedImport);
+                    slot.past.owed_before -= u32::from(rule == RuleId::CloseOfReusedHandle);
+                }
             }
         }
         let life = vec![

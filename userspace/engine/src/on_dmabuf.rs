@@ -68,6 +68,7 @@ impl Engine {
             ProbeId::BufGet => {
                 let ret = record.header.ret as u64;
                 if err_ptr(ret).is_none() && ret != 0 {
+                    self.check_use(ret, What::LookedUp, at, thread);
                     let buf = self.state.buf(ret, p.ino);
                     self.check_lookup(p, buf, at, thread);
                     let import = self.threads.at(thread).innermost(&[ProbeId::Import]);
@@ -115,11 +116,12 @@ impl Engine {
         let Some(object) = exporting.or_else(by_handle) else { return };
         // A handle may outlive its object by a few instructions, and by more where records were lost.
         let Some(o) = self.state.objects.get(object) else { return };
-        // Before v3.12 the link was no reference, and two live buffers of one object were the race itself (B5).
-        let first = if self.config.profile >= Profile::V3_12 { o.link } else { o.exported };
+        // The link is not always there while the buffer is (R26): a framebuffer may bring a handle back without it.
+        let first = [o.link, o.exported].into_iter().flatten();
         // A handle may have become another object's unseen.
         let tainted = self.state.stale(o.link_sure) || exporting.is_none() && self.state.stale(o.sure);
-        let alive = first.filter(|b| self.state.bufs.get(*b).is_some_and(|b| b.released.is_none()));
+        let unreleased = |b: &BufKey| self.state.bufs.get(*b).is_some_and(|b| b.released.is_none());
+        let alive = first.filter(unreleased).next();
         if let Some(first) = alive {
             let earlier = self.state.bufs[first].born;
             let entity = self.buf_entity(buf);
@@ -137,6 +139,7 @@ impl Engine {
     }
 
     fn fd_given(&mut self, p: &BufFields, fd: i32, at: Stamp, thread: usize) {
+        self.check_use(p.dma_buf, What::FdGiven, at, thread);
         let Some(buf) = self.state.find_buf(p.dma_buf) else { return };
         let mut given = at;
         self.mark_exports(thread, buf);
@@ -211,15 +214,25 @@ impl Engine {
         let holds = self.state.bufs[buf].holds.clone();
         for hold in holds {
             let (rule, what, sure) = match hold.kind {
+                // Up to 3.9 a close under way may have taken the entry out already.
+                HoldKind::Cache(file, id)
+                    if self.config.profile < Profile::V3_10 && self.being_deleted(file, id, at.tid) =>
+                {
+                    continue;
+                }
                 HoldKind::Cache(file, _) => {
                     let Some(f) = self.state.files.get(file) else { continue };
                     (RuleId::ReleasedWhileCached, What::Cached, f.sure)
                 }
-                HoldKind::Link(object) if self.config.profile >= Profile::V3_12 => {
+                HoldKind::Link(object) if self.config.profile >= Profile::C319c933c => {
                     let Some(o) = self.state.objects.get(object) else { continue };
                     (RuleId::StaleLink, What::Linked, o.sure)
                 }
-                _ => continue,
+                HoldKind::Importer(object) => {
+                    let Some(o) = self.state.objects.get(object) else { continue };
+                    (RuleId::UseAfterRelease, What::Imported, o.sure)
+                }
+                HoldKind::Link(_) => continue,
             };
             let entity = self.buf_entity(buf);
             let evidence = self.buf_evidence(buf);
@@ -336,7 +349,7 @@ impl Engine {
     }
 
     /// B8: the entry that a handle's close removed from its file's cache was not its own.
-    fn check_entry_removed(&mut self, file: FileKey, id: u32, buf: BufKey, at: Stamp) {
+    pub(crate) fn check_entry_removed(&mut self, file: FileKey, id: u32, buf: BufKey, at: Stamp) {
         let b = &self.state.bufs[buf];
         let other = b.holds.iter().find(|h| matches!(h.kind, HoldKind::Cache(of, _) if of == file));
         let Some(other) = other.copied() else { return };

@@ -4,7 +4,7 @@ use gemscope_common::{ChangeHandle, DrmFile, Flags, Gem, Phase, ProbeId, Record}
 
 use crate::case::Case;
 use crate::engine::Engine;
-use crate::entity::{Handle, HandleKey, HoldKind, Past, Phase as Life};
+use crate::entity::{FileKey, Handle, HandleKey, HoldKind, Past, Phase as Life};
 use crate::finding::{Stamp, What};
 use crate::near::{Call, Doing};
 use crate::rules::RuleId;
@@ -48,9 +48,20 @@ impl Engine {
             (ProbeId::HandleDelete, _) => self.delete_ends(record, at, thread),
             (ProbeId::HandlePut, Phase::Entry) => self.put_begins(record, at, thread),
             (ProbeId::HandlePut, _) => self.put_ends(at, thread),
-            (ProbeId::HandleGetIfExists, Phase::Return) if record.header.ret & 0xff != 0 => {
+            (ProbeId::HandleGetIfExists, Phase::Entry) => {
                 let key = self.state.object(record.payload());
-                self.state.objects[key].fb_counts += 1;
+                self.state.objects[key].in_flight += 1;
+                let mut frame = Frame::new(probe, at);
+                frame.object = Some(key);
+                self.push(thread, frame);
+            }
+            (ProbeId::HandleGetIfExists, _) => {
+                let frame = self.pop(thread, probe, at);
+                let key = frame.and_then(|f| f.object).unwrap_or_else(|| self.state.object(record.payload()));
+                if let Some(o) = self.state.objects.get_mut(key) {
+                    o.in_flight = o.in_flight.saturating_sub(u32::from(frame.is_some()));
+                    o.fb_counts += u32::from(record.header.ret & 0xff != 0);
+                }
             }
             (ProbeId::ChangeHandle, Phase::Entry) => self.move_begins(record.payload(), at, thread),
             (ProbeId::ChangeHandle, _) => {
@@ -144,16 +155,26 @@ impl Engine {
         slot.past.incarnations += 1;
         // An older incarnation whose close was lost ends here.
         match old.and_then(|old| Some((old, self.state.handles.get(old)?.phase))) {
-            Some((old, Life::Open)) => self.end_handle(old, at),
             // R14, B10: its close is not done, and its number was given out again.
-            Some((old, Life::Closing)) => {
+            Some((old, Life::Closing)) if !self.state.handles[old].put => {
                 self.report_two_handles(RuleId::HandleReuseDuringClose, old, key, at);
             }
+            Some((old, Life::Open)) if self.being_deleted(file, p.handle, at.tid) => {
+                self.report_two_handles(RuleId::HandleReuseDuringClose, old, key, at);
+                self.end_handle(old, at);
+            }
+            Some((old, Life::Open)) => self.end_handle(old, at),
             _ => {}
         }
         if let Some(first) = frame.filter(|f| f.broken).and_then(|f| self.first_handle(file, f.buf)) {
             self.report_two_handles(RuleId::SecondHandleOnImport, first, key, at);
         }
+    }
+
+    /// Is another thread in `drm_gem_handle_delete` of this number?
+    pub(crate) fn being_deleted(&self, file: FileKey, id: u32, tid: u32) -> bool {
+        let of_it = |f: &Frame| f.probe == ProbeId::HandleDelete && f.file == Some(file) && f.id == id;
+        self.threads.open().any(|(other, f)| other != tid && of_it(f))
     }
 
     /// A handle is gone: out of its file's table and its object's list.
@@ -174,7 +195,8 @@ impl Engine {
             let (object, size) = of.unwrap_or((slot.past.object, slot.past.size));
             let owed_before = slot.past.owed_before + slot.past.owed;
             let (owed, incarnations) = (h.acquired.saturating_sub(1), h.incarnation + 1);
-            slot.past = Past { closed: at, object, incarnations, owed, owed_before, size };
+            slot.past =
+                Past { closed: at, created: h.created.seq, object, incarnations, owed, owed_before, size };
         }
     }
 
@@ -206,6 +228,9 @@ impl Engine {
         let Some(frame) = self.pop(thread, ProbeId::HandlePut, at) else { return };
         let (Some(object), count) = (frame.object, frame.id) else { return };
         let release = self.threads.at(thread).innermost(&[ProbeId::HandleRelease]).and_then(|f| f.handle);
+        if let Some(h) = release.and_then(|h| self.state.handles.get_mut(h)) {
+            h.put = true;
+        }
         let Some(o) = self.state.objects.get_mut(object) else { return };
         o.in_flight = o.in_flight.saturating_sub(1);
         // Another handle, even one that is closing, may still have its own count.

@@ -118,7 +118,7 @@ impl Engine {
             self.check_dangling(key, What::Died, at);
         }
         let o = &self.state.objects[key];
-        if p.dma_buf != 0 && self.config.profile >= gemscope_common::Profile::V3_12 {
+        if p.dma_buf != 0 {
             let linked = o.link.and_then(|b| self.link_stamp(b, key)).unwrap_or_default();
             // The field itself was read: no loss can make this wrong.
             let evidence = self.object_evidence(key);

@@ -4,8 +4,8 @@ use gemscope_common::{Gem, Phase, Prime, ProbeId, Profile, Record, err_ptr};
 
 use crate::case::Case;
 use crate::engine::Engine;
-use crate::entity::{BufKey, FileKey, Grant, HandleKey, HoldKind, ObjectKey, Phase as Life};
-use crate::finding::{Stamp, What};
+use crate::entity::{BufKey, FileKey, Grant, HandleKey, Hold, HoldKind, ObjectKey, Phase as Life};
+use crate::finding::{Entity, Stamp, What};
 use crate::near::Doing;
 use crate::rules::RuleId;
 use crate::thread::Frame;
@@ -39,10 +39,16 @@ impl Engine {
             (ProbeId::CacheRemove, Phase::Entry) => {
                 let mut frame = self.prime_frame(probe, p, at);
                 frame.handle = frame.file.and_then(|f| self.state.files[f].handles.live(p.handle));
+                if self.config.profile < Profile::V3_10 {
+                    self.uncounted_removal(&frame, thread, None);
+                }
                 self.push(thread, frame);
             }
             (ProbeId::CacheRemove, _) => {
                 let frame = self.pop(thread, probe, at);
+                if let Some(frame) = frame.filter(|_| self.config.profile < Profile::V3_10) {
+                    self.uncounted_removal(&frame, thread, Some(at));
+                }
                 if let Some(h) = frame.and_then(|f| f.handle).and_then(|h| self.state.handles.get_mut(h)) {
                     h.cache_removed = true;
                 }
@@ -63,6 +69,36 @@ impl Engine {
         }
     }
 
+    /// Up to 3.9 entries hold no reference, and no put tells of their removal. It goes by dma-buf: that of the import, and
+    /// from 3.9 on that of the link, whatever handle the entry has. The own entry is perhaps gone from the beginning of the call
+    /// on; others are gone at its end, if they were there before it and the dma-buf is there still.
+    fn uncounted_removal(&mut self, frame: &Frame, thread: usize, end: Option<Stamp>) {
+        let Some(file) = frame.file else { return };
+        let release = self.threads.at(thread).innermost(&[ProbeId::HandleRelease]).map(|f| *f);
+        let Some(o) = release.and_then(|f| f.object).and_then(|o| self.state.objects.get(o)) else { return };
+        let link = o.link.filter(|_| self.config.profile >= Profile::V3_9);
+        for buf in [o.imported, link].into_iter().flatten() {
+            let Some(b) = self.state.bufs.get_mut(buf) else { continue };
+            let Some(at) = end else {
+                b.holds.retain(|h| h.kind != HoldKind::Cache(file, frame.id));
+                continue;
+            };
+            let before = |h: &&Hold| h.at.seq < frame.at.seq;
+            let others: Vec<u32> = b
+                .holds
+                .iter()
+                .filter(before)
+                .filter_map(|h| match h.kind {
+                    HoldKind::Cache(of, id) if of == file => Some(id),
+                    _ => None,
+                })
+                .collect();
+            if b.released.is_none() && !others.is_empty() {
+                self.check_entry_removed(file, frame.id, buf, at);
+            }
+        }
+    }
+
     fn prime_frame(&mut self, probe: ProbeId, p: &Prime, at: Stamp) -> Frame {
         let mut frame = Frame::new(probe, at);
         frame.file = Some(self.state.file(p.file));
@@ -80,9 +116,32 @@ impl Engine {
             return;
         }
         let live = frame.file.and_then(|f| self.state.files.get(f)?.handles.live(p.handle));
+        if live.is_none() {
+            self.check_dead_handle(&frame, p.handle, at);
+        }
         if let Some(h) = live.and_then(|h| self.state.handles.get_mut(h)) {
             h.acquired = h.acquired.saturating_add(1);
         }
+    }
+
+    /// L8: the cache gave a handle that was closed before the call began. Its entry should have gone with it.
+    fn check_dead_handle(&mut self, frame: &Frame, id: u32, at: Stamp) {
+        let Some(key) = frame.file else { return };
+        let f = &self.state.files[key];
+        let past = f.handles.get(id).map(|s| s.past).unwrap_or_default();
+        if !f.creating.is_empty() || !past.closed.is_known() || past.closed.seq > frame.at.seq {
+            return;
+        }
+        let tainted = self.state.stale(f.sure) || !f.opened.is_known();
+        let incarnation = past.incarnations.saturating_sub(1);
+        let entity =
+            Entity::Handle { file: f.number, handle: id, incarnation, object: past.object, size: past.size };
+        let evidence = frame.buf.map(|b| self.buf_evidence(b)).unwrap_or_default();
+        let case = Case::new(RuleId::PrimeCacheLeak, entity, What::Imported, at)
+            .against(What::HandleClosed, past.closed)
+            .evidence(evidence)
+            .tainted(tainted);
+        self.file(case);
     }
 
     /// R19: the export call returned; its fd is an fd of this process.
@@ -106,6 +165,15 @@ impl Engine {
         if probe == ProbeId::ExportToFd && !outer && record.ret_i32() == 0 {
             // Called by a driver for its own purpose, not by the ioctl.
             self.threads.at(thread).installed = Some((p.fd, p.syscall, at));
+        }
+        if !outer
+            && record.ret_i32() == 0
+            && let Some(h) = frame.file.and_then(|f| self.state.files.get(f)?.handles.live(frame.id))
+            && let Some(h) = self.state.handles.get_mut(h)
+            // Another one may have the number by now.
+            && h.created.seq < frame.at.seq
+        {
+            h.shared = frame.buf;
         }
         if outer || frame.hit || record.ret_i32() != 0 || p.fd < 0 {
             return;
@@ -174,8 +242,12 @@ impl Engine {
         if self.config.profile < Profile::V3_10 {
             return None;
         }
-        let key = self.cached_handle(file, buf)?;
-        (self.state.handles.get(key)?.phase == Life::Open).then_some(key)
+        let open = |key: &HandleKey| self.state.handles.get(*key).is_some_and(|h| h.phase == Life::Open);
+        // An entry that is gone, or was never made, does not make the file forget what it has.
+        let shared = |key: &HandleKey| self.state.handles.get(*key).is_some_and(|h| h.shared == buf);
+        let f = self.state.files.get(file)?;
+        let cached = self.cached_handle(file, buf).filter(open);
+        cached.or_else(|| f.handles.iter().find(|key| buf.is_some() && open(key) && shared(key)))
     }
 
     /// The handle that this file's cache has for the dma-buf, an open one before one that is closing.
@@ -276,7 +348,9 @@ impl Engine {
     /// R14: a handle is gone; its own cache entry must be gone with it.
     pub(crate) fn check_cache_left(&mut self, key: HandleKey, at: Stamp) {
         let h = &self.state.handles[key];
-        let (Some(buf), true) = (h.cached, h.cache_removed) else { return };
+        // Up to 3.9 nothing tells when an entry goes.
+        let counted = self.config.profile >= Profile::V3_10;
+        let (Some(buf), true) = (h.cached, h.cache_removed && counted) else { return };
         let (file, id, sure) = (h.file, h.id, h.sure);
         let Some(b) = self.state.bufs.get(buf) else { return };
         let Some(hold) = b.holds.iter().find(|x| x.kind == HoldKind::Cache(file, id)) else { return };

@@ -5,6 +5,7 @@ use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 
 /// A process, as far as fork, exec and exit records tell.
+#[derive(Clone)]
 pub(crate) struct Process {
     pub parent: u32,
     /// Record position of its fork; 0 when older than the trace.
@@ -15,7 +16,7 @@ pub(crate) struct Process {
 }
 
 /// All processes that matter.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Reach {
     processes: FxHashMap<u32, Process>,
     exited: VecDeque<u32>,
@@ -101,6 +102,15 @@ impl Reach {
     pub fn comm(&self, tgid: u32) -> Option<&[u8]> {
         let comm = kernel_str(&self.processes.get(&tgid)?.comm);
         (!comm.is_empty()).then_some(comm)
+    }
+
+    /// For [`Engine::digest`](crate::Engine::digest).
+    pub fn digest(&self, of: impl Fn(std::vec::IntoIter<u64>) -> u64) -> u64 {
+        let each = |(tgid, p): (&u32, &Process)| {
+            let exit = p.exit_code.map_or(0, |c| u64::from(c) + 1);
+            u64::from(*tgid) ^ u64::from(p.parent) << 20 ^ exit << 40 ^ u64::from(p.in_scope) << 63
+        };
+        of(self.processes.iter().map(each).collect::<Vec<_>>().into_iter())
     }
 
     /// Processes of a set scope that have not exited.

@@ -36,7 +36,7 @@ impl Scan {
 }
 
 /// What was seen of one dma-buf.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Sight {
     /// 0 when not known.
     size: u64,
@@ -47,7 +47,7 @@ struct Sight {
 
 /// What was seen of all dma-bufs, by inode number: nothing else of them can be seen there. It is counted up, so a number
 /// does not come again in the time of a trace.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Seen {
     at_start: FxHashMap<u64, Sight>,
     now: FxHashMap<u64, Sight>,
@@ -99,6 +99,15 @@ impl Seen {
         if let Some(ix) = sight.holders.iter().rposition(fd) {
             sight.holders.remove(ix);
         }
+    }
+
+    /// For [`Engine::digest`]: what was seen, of whatever time.
+    pub fn digest(&self, of: impl Fn(std::vec::IntoIter<u64>) -> u64) -> u64 {
+        let sights = self.at_start.iter().map(|s| (s, 1)).chain(self.now.iter().map(|s| (s, 2)));
+        let each = |((ino, s), when): ((&u64, &Sight), u64)| {
+            ino ^ when << 60 ^ (s.holders.len() as u64) << 48 ^ u64::from(s.alive) << 40 ^ s.size << 8
+        };
+        of(sights.map(each).collect::<Vec<_>>().into_iter())
     }
 
     /// Its size as a scan saw it; 0 when none did.

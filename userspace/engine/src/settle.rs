@@ -2,7 +2,7 @@
 //!
 //! Leaks of kernel references are judged only here (C.6): everything that can end has had its time.
 
-use gemscope_common::Settle;
+use gemscope_common::{Profile, Settle};
 
 use crate::case::Case;
 use crate::engine::Engine;
@@ -33,6 +33,8 @@ impl Engine {
             && o.planes == 0
             && o.maps <= 0
             && o.exported.is_none_or(|b| !self.state.bufs.contains_key(b))
+            // Where an object may have several (B5) any of them keeps it.
+            && !self.state.bufs.values().any(|b| b.exporter == Some(key))
     }
 
     /// C.6 L4: nothing of the ledger holds it; an fd still may.
@@ -46,8 +48,14 @@ impl Engine {
 
     fn hold_stands(&self, kind: HoldKind) -> bool {
         match kind {
-            HoldKind::Link(o) | HoldKind::Importer(o) => self.state.objects.contains_key(o),
-            HoldKind::Cache(f, _) => self.state.files.contains_key(f),
+            HoldKind::Importer(o) => self.state.objects.contains_key(o),
+            // What has no reference holds nothing (R5, R6).
+            HoldKind::Link(o) => {
+                self.config.profile >= Profile::C319c933c && self.state.objects.contains_key(o)
+            }
+            HoldKind::Cache(f, _) => {
+                self.config.profile >= Profile::V3_10 && self.state.files.contains_key(f)
+            }
         }
     }
 
@@ -162,7 +170,7 @@ impl Engine {
     /// R15: the last handle count is gone and the link is not.
     pub(crate) fn check_link_left(&mut self, key: ObjectKey, at: Stamp) {
         let o = &self.state.objects[key];
-        if self.config.profile < gemscope_common::Profile::V3_12 {
+        if self.config.profile < Profile::V3_12 {
             return;
         }
         let Some(buf) = o.link else { return };

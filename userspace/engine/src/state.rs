@@ -13,7 +13,7 @@ use crate::entity::{
 use crate::finding::Stamp;
 
 /// Addresses of dma-bufs that ended lately: a use of one without a new birth is a use after free.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Graveyard {
     by_addr: FxHashMap<u64, (Stamp, u32, u64, u64)>,
     order: VecDeque<u64>,
@@ -44,6 +44,11 @@ impl Graveyard {
         }
     }
 
+    /// For [`Engine::digest`](crate::Engine::digest).
+    pub fn addresses(&self, of: impl Fn(std::vec::IntoIter<u64>) -> u64) -> u64 {
+        of(self.by_addr.keys().copied().collect::<Vec<_>>().into_iter())
+    }
+
     pub fn clear(&mut self) {
         self.by_addr.clear();
         self.order.clear();
@@ -51,7 +56,7 @@ impl Graveyard {
 }
 
 /// Every live entity.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct State {
     pub files: SlotMap<FileKey, File>,
     pub handles: SlotMap<HandleKey, Handle>,

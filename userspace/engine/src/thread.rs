@@ -47,6 +47,7 @@ impl Frame {
 }
 
 /// One thread's open calls.
+#[derive(Clone)]
 pub(crate) struct Thread {
     pub epoch: u32,
     /// Records were lost on this thread and no outermost call has begun since.
@@ -72,7 +73,7 @@ impl Thread {
 }
 
 /// All threads with open calls.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Threads {
     by_tid: FxHashMap<u32, u32>,
     list: Vec<Thread>,
@@ -112,6 +113,11 @@ impl Threads {
 
     pub fn at(&mut self, ix: usize) -> &mut Thread {
         &mut self.list[ix]
+    }
+
+    /// Every thread that something is known of.
+    pub fn all(&self) -> impl Iterator<Item = (u32, &Thread)> {
+        self.tids.iter().copied().zip(&self.list)
     }
 
     /// Frames that are still open anywhere, with their thread.

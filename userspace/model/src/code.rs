@@ -381,6 +381,7 @@ pub enum Do {
     /// user space reads or writes the object in hand
     Access {
         f: u8,
+        checked: bool,
     },
     /// leaves NO
     No,

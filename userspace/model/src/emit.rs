@@ -4,14 +4,14 @@
 //! tell dma-bufs and objects apart: the n-th object is n pages long.
 
 use gemscope_common::{
-    Attachment, Buf, BufAccess, BufExport, BufIoctl, ChangeHandle, DrmFile, Framebuffer, Gem, Mapping,
-    Payload, Phase, Prime, ProbeId, Process, Record, Scope, Settle, ops, reservation,
+    Attachment, Buf, BufAccess, BufExport, BufIoctl, ChangeHandle, DrmFile, Flags, Framebuffer, Gem, Mapping,
+    Payload, Phase, Prime, ProbeId, Process, Record, Scope, SeenFd, Settle, ops, reservation, scope, seen,
 };
 
 use crate::effects::KEPT;
 use crate::machine::Machine;
 use crate::ops::NEW;
-use crate::state::{Kernel, Ptr, exporter};
+use crate::state::{Kernel, Ptr, buf_state, exporter};
 use crate::step::Sink;
 
 /// One page.
@@ -57,17 +57,14 @@ impl<F: FnMut(Record)> Recorder<F> {
         Self { take, seq: 0 }
     }
 
-    /// The record that a run begins with: which processes the verdict is about, and what to make of things left open
-    /// ([`gemscope_common::scope`]).
-    pub fn scope(&mut self, at_exit: u32) {
-        let p = Scope { root_tgid: 0, at_exit, reserved: 0 };
-        self.write(Record::new(ProbeId::Scope, Phase::Point, &p));
+    /// The record that a run begins with: which processes the verdict is about.
+    pub fn scope(&mut self, m: &Machine) {
+        self.write(scope_record(m));
     }
 
-    /// The record that a run ends with.
-    pub fn settle(&mut self) {
-        let p = Settle { scan: 1, listed: 1, ..Settle::default() };
-        self.write(Record::new(ProbeId::Settle, Phase::Point, &p));
+    /// The records that a run ends with: which dma-bufs are alive, where a kernel could tell, and that all has settled.
+    pub fn settle(&mut self, m: &Machine, k: &Kernel) {
+        last_look(m, k).into_iter().for_each(|record| self.write(record));
     }
 
     fn write(&mut self, mut record: Record) {
@@ -83,6 +80,25 @@ impl<F: FnMut(Record)> Sink for Recorder<F> {
     fn probe(&mut self, m: &Machine, k: &Kernel, t: usize, probe: ProbeId, phase: Phase, operand: u8) {
         self.write(record(m, k, t, probe, phase, operand));
     }
+}
+
+/// The record that a run begins with.
+pub(crate) fn scope_record(m: &Machine) -> Record {
+    let at_exit = if m.strict { scope::STRICT } else { scope::IGNORE };
+    Record::new(ProbeId::Scope, Phase::Point, &Scope { root_tgid: 0, at_exit, reserved: 0 })
+}
+
+/// The records that a run ends with.
+pub(crate) fn last_look(m: &Machine, k: &Kernel) -> Vec<Record> {
+    let mut look = Vec::new();
+    let listed = m.era.lists_bufs();
+    for b in k.bufs.iter().filter(|b| listed && b.state == buf_state::LIVE) {
+        let p = SeenFd { ino: u64::from(b.serial), fd: -1, kind: seen::ALIVE, ..SeenFd::default() };
+        look.push(Record::new(ProbeId::SeenFd, Phase::Point, &p));
+    }
+    let p = Settle { scan: 1, listed: u32::from(listed), ..Settle::default() };
+    look.push(Record::new(ProbeId::Settle, Phase::Point, &p));
+    look
 }
 
 /// The process and thread numbers of thread `t`: a process that is alone is its own main thread.
@@ -130,6 +146,9 @@ pub fn record(m: &Machine, k: &Kernel, t: usize, probe: ProbeId, phase: Phase, o
     (record.header.tgid, record.header.tid) = ids(m, k, t);
     record.header.ret = if phase == Phase::Return { ret } else { 0 };
     record.header.cpu = t as u32;
+    if m.runner(k, t).is_some_and(|r| r.exiting) {
+        record.header.flags |= Flags::EXITING;
+    }
     record
 }
 

@@ -264,6 +264,11 @@ impl Era {
         self.from(Profile::C319c933c)
     }
 
+    /// The kernel's own list of dma-bufs can be read.
+    pub(crate) const fn lists_bufs(self) -> bool {
+        self.from(Profile::V6_16)
+    }
+
     /// R27: GEM_CHANGE_HANDLE can be reached.
     pub(crate) const fn change_handle(self) -> bool {
         self.has(Features::CHANGE_HANDLE)

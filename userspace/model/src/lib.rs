@@ -24,10 +24,11 @@ mod tell;
 mod truth;
 
 pub use conform::{Attached, Conformance, Difference, Unpredicted, conform};
-pub use emit::{Recorder, TICK_NS};
+pub use emit::{PAGE, Recorder, TICK_NS};
 pub use era::{Era, Quirks};
 pub use explore::{
-    Alone, Crew, Found, Limits, Line, Move, Outcome, Progress, Way, explore, tell as tell_way,
+    Alone, Crew, Found, Limits, Line, Move, Observation, Observed, Outcome, Progress, Watcher, Way, explore,
+    observe, tell as tell_way,
 };
 pub use machine::{FileDecl, Machine, Runner};
 pub use scenario::{BUILTIN, Kind, ParseError, Scenario, VERBS, Verb, VerbRow, builtin};

@@ -1,6 +1,6 @@
 //! A scenario made ready to run under one era: programs, names, what is fixed.
 
-use crate::code::{Instr, Lock, Touches};
+use crate::code::{Do, Instr, Lock, Touches};
 use crate::era::Era;
 use crate::state::{Kernel, MAX_DEVICES, Thread};
 
@@ -13,6 +13,8 @@ pub struct Runner {
     pub(crate) code: Vec<Instr>,
     /// For each place in the program: the files that it still works on, as bits.
     pub(crate) files_ahead: Vec<u32>,
+    /// Its process has begun to exit.
+    pub(crate) exiting: bool,
     /// Runners with the same number have the same program and the same process.
     pub(crate) class: u16,
 }
@@ -161,6 +163,7 @@ impl Machine {
     pub fn choices(&self, k: &Kernel, t: usize) -> usize {
         match self.at(k, t) {
             Instr::MayFail(..) => 2,
+            Instr::Do(what) if self.era.cache_is_tree() => k.which(t, what),
             _ => 1,
         }
     }
@@ -184,6 +187,16 @@ impl Machine {
 }
 
 impl Kernel {
+    /// How many entries of a tree a step may take: which one it finds is up to the tree (R31).
+    fn which(&self, t: usize, what: Do) -> usize {
+        let (f, buf) = match what {
+            Do::CacheFindBuf { f } => (f, self.threads[t].d),
+            Do::CacheRemoveBuf { f } => (f, self.threads[t].e),
+            _ => return 1,
+        };
+        self.cache.iter().filter(|e| e.file == f && e.buf.same_address(buf)).count().clamp(1, 2)
+    }
+
     /// Who holds a lock, from 1; 0 is nobody.
     pub(crate) fn holder(&self, lock: Lock, t: usize) -> u8 {
         match lock {

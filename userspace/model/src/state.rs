@@ -154,6 +154,9 @@ pub struct Handle {
     pub owed_now: u8,
     /// Its file exported it or got it by an import; of the truth.
     pub shared: u8,
+    /// The close of the number's earlier life is not done yet; of the truth.
+    pub early: u8,
+    pub reserved: u8,
 }
 
 /// An entry of a file's PRIME cache.
@@ -270,10 +273,12 @@ pub mod flag {
     pub const RESERVED: u8 = 2;
     /// The import under way made no handle.
     pub const FOUND: u8 = 4;
-    /// The close under way began when the number was closed already; of the truth.
-    pub const LATE: u8 = 8;
+    /// User space asked for the close under way; of the truth.
+    pub const ASKED: u8 = 8;
     /// The call under way is MODE_DESTROY_DUMB; of the truth.
     pub const DUMB: u8 = 16;
+    /// Of several things that the step may take, the second one.
+    pub const SECOND: u8 = 32;
 }
 
 /// A thread: where it is in its program, and what it has in hand.
@@ -371,6 +376,12 @@ pub fn allocate<T: Slot + crate::list::Plain, const N: usize>(
 }
 
 impl Kernel {
+    /// What is wrong so far, in order.
+    #[must_use]
+    pub fn facts(&self) -> &[Fact] {
+        &self.facts
+    }
+
     pub(crate) fn obj(&self, p: Ptr) -> Option<&Obj> {
         get(&self.objs, p)
     }

@@ -71,11 +71,16 @@ impl Machine {
                 self.take_locks(k, t, sink);
                 // The lock is taken with what it is taken for.
                 let next = self.at(k, t);
-                if next.is_step(self.records) && !matches!(next, Instr::MayFail(..) | Instr::End) {
+                if next.is_step(self.records) && next != Instr::End && self.choices(k, t) == 1 {
                     self.one(k, t, sink);
                 }
             }
-            _ => self.one(k, t, sink),
+            _ => {
+                if choice == 1 {
+                    k.threads[t].flags |= flag::SECOND;
+                }
+                self.one(k, t, sink);
+            }
         }
         self.settle(k, t, sink);
         self.wake(k);
@@ -90,7 +95,9 @@ impl Machine {
                 Instr::Lock(lock) => {
                     if usize::from(k.holder(lock, t)) == t + 1 {
                         // It waits for itself, for ever.
-                        k.fact(Wrong::LockHeld, self.about_lock(k, lock, t));
+                        if let Lock::Resv(reg) = lock {
+                            k.fact(Wrong::LockHeld, k.about_buf(k.threads[t].reg(reg)));
+                        }
                         k.fact(Wrong::Deadlock, About::Nothing);
                         return self.give_up(k);
                     }
@@ -102,13 +109,6 @@ impl Machine {
                 Instr::Emit(..) if !self.records => k.threads[t].pc += 1,
                 _ => return,
             }
-        }
-    }
-
-    fn about_lock(&self, k: &Kernel, lock: Lock, t: usize) -> About {
-        match lock {
-            Lock::Resv(reg) => k.about_buf(k.threads[t].reg(reg)),
-            _ => About::Nothing,
         }
     }
 

@@ -134,6 +134,8 @@ impl World {
                 let mut plan = f.map(|f| Plan::new(Kind::Import { f, dev }));
                 if let Some(plan) = &mut plan {
                     plan.given.ret = ret_of(i);
+                    let back = cx.trace.return_of(i);
+                    plan.given.handle = back.map_or(0, |r| narrow(r.payload::<Prime>().handle));
                     match cx.trace.within(i, ProbeId::BufGet, Phase::Return) {
                         Some(got) => {
                             plan.given.get = result(got, true);

@@ -11,7 +11,7 @@ use super::trace::Trace;
 use crate::code::{Do, Instr, Reg};
 use crate::era::Era;
 use crate::machine::Machine;
-use crate::state::{File, Kernel, MAX_DEVICES, Ptr, Thread, buf_state, get_mut, ptr};
+use crate::state::{Entry, File, Kernel, MAX_DEVICES, Ptr, Thread, buf_state, get_mut, ptr};
 use crate::truth::Wrong;
 
 /// As many files at a time as an instruction can name.
@@ -30,6 +30,8 @@ pub(super) struct Given {
     pub ret: i16,
     /// What the look-up of an fd failed with.
     pub get: i16,
+    /// The handle that an import gave.
+    pub handle: u16,
 }
 
 /// A thread of the trace that has been seen in a call.
@@ -385,6 +387,17 @@ impl World {
                         self.buf_words(th.d),
                         self.holders(th.d).join(", ")
                     ));
+                }
+                self.k.act(&cx.machine, t, what);
+            }
+            Do::CacheFindBuf { f } => {
+                // Which of several entries a tree gives is its own affair: the one that was given goes first.
+                let of_buf = |e: &Entry| e.file == f && e.buf.same_address(th.d);
+                let first = self.k.cache.iter().position(of_buf);
+                let meant = self.k.cache.iter().position(|e| of_buf(e) && e.id == given.handle);
+                if let (true, Some(first), Some(meant)) = (cx.machine.era.cache_is_tree(), first, meant) {
+                    let entry = self.k.cache.remove(meant);
+                    self.k.cache.insert(first, entry);
                 }
                 self.k.act(&cx.machine, t, what);
             }

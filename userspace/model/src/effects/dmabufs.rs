@@ -24,7 +24,7 @@ impl Kernel {
         let caches = if m.era.cached_sgt() { exporter::CACHES } else { 0 };
         let d = self.new_buf(o, exporter::GEM | caches);
         if other {
-            self.fact(Wrong::SecondBuf, self.about_buf(d));
+            self.fact(Wrong::SecondBuf, self.about_obj(o));
         }
         if m.era.counted_link() {
             self.obj_get(o);

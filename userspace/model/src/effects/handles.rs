@@ -18,21 +18,17 @@ impl Kernel {
     /// A number begins a new life.
     pub(super) fn take_number(&mut self, f: u8, id: u16, obj: crate::state::Ptr, slot: u8) {
         let fresh = Handle { obj, id, file: f, slot, given: 1, ..Handle::default() };
-        let reused = match self.handle_mut(f, id) {
+        match self.handle_mut(f, id) {
             Some(h) => {
                 let old = *h;
                 let (gen_, owed) = (old.gen_.wrapping_add(1), old.owed.saturating_add(old.owed_now));
-                *h = Handle { gen_, owed, ..fresh };
-                old.state == handle_state::CLOSING
+                let early = u8::from(old.state == handle_state::CLOSING).saturating_add(old.early);
+                *h = Handle { gen_, owed, early, ..fresh };
             }
             None => {
                 let ix = self.handles.partition_point(|h| (h.file, h.id) < (f, id));
                 self.handles.insert(ix, fresh);
-                false
             }
-        };
-        if reused {
-            self.fact(Wrong::NumberReused, About::Handle(f, id));
         }
     }
 
@@ -79,11 +75,21 @@ impl Kernel {
 
     /// A close by user space found nothing: what did it mean?
     fn close_refused(&mut self, t: usize, f: u8, id: u16) {
-        if self.threads[t].flags & flag::LATE == 0 {
+        // Not one that is still being made, and none that nobody asked to close.
+        if self.threads[t].flags & flag::ASKED == 0 {
             return;
         }
-        let Some(h) = self.handle_mut(f, id) else { return };
-        let wrong = if h.owed_now > 0 {
+        let gone = |h: &Handle| match h.state {
+            handle_state::CLOSED | handle_state::CLOSING => true,
+            // Nobody can know the number of one that is being made, but from an earlier one.
+            handle_state::CREATING => h.gen_ > 0,
+            _ => false,
+        };
+        let Some(h) = self.handle_mut(f, id).filter(|h| gone(h)) else { return };
+        let wrong = if h.state == handle_state::CLOSING && h.given > 1 {
+            h.given -= 1;
+            Wrong::CloseTooOften
+        } else if h.owed_now > 0 {
             h.owed_now -= 1;
             Wrong::CloseTooOften
         } else if h.owed > 0 {
@@ -135,6 +141,10 @@ impl Kernel {
             && h.obj == obj
         {
             h.state = handle_state::OPEN;
+            // B10: user space has a number whose last close still tears down.
+            if h.early > 0 {
+                self.fact(Wrong::NumberReused, About::Handle(f, id));
+            }
         }
     }
 
@@ -148,6 +158,8 @@ impl Kernel {
             if h.slot == 0 {
                 h.state = handle_state::CLOSED;
             }
+        } else if let Some(h) = self.handle_mut(f, id) {
+            h.early = h.early.saturating_sub(1);
         }
     }
 
@@ -189,14 +201,9 @@ impl Kernel {
         }
     }
 
-    /// A close by user space: was the number closed already when it began?
-    pub(super) fn close_begins(&mut self, t: usize, f: u8, dumb: bool) {
-        let id = self.threads[t].h;
-        let state = self.handle(f, id).map(|h| h.state);
-        let late = matches!(state, Some(handle_state::CLOSED | handle_state::CLOSING));
-        let thread = self.th(t);
-        thread.flags &= !(flag::LATE | flag::DUMB);
-        thread.flags |= if late { flag::LATE } else { 0 } | if dumb { flag::DUMB } else { 0 };
+    /// A close that user space asks for.
+    pub(super) fn close_begins(&mut self, t: usize, dumb: bool) {
+        self.th(t).flags |= flag::ASKED | if dumb { flag::DUMB } else { 0 };
     }
 
     pub(super) fn left_handle(&mut self, m: &Machine, t: usize, f: u8) {
@@ -206,11 +213,16 @@ impl Kernel {
         self.fact(Wrong::HandleLeft, About::Handle(f, self.threads[t].h));
     }
 
-    pub(super) fn access(&mut self, t: usize, f: u8) {
+    /// R60: a driver refuses to read or write an import, unless it forgot to check.
+    pub(super) fn access(&mut self, t: usize, f: u8, checked: bool) {
         let thread = self.threads[t];
-        if self.obj(thread.o).is_some_and(|o| !o.import.is_null()) {
-            self.fact(Wrong::AccessOfImport, About::Handle(f, thread.h));
+        if self.obj(thread.o).is_none_or(|o| o.import.is_null()) {
+            return;
+        }
+        if checked {
             self.th(t).ret = errno::EINVAL;
+        } else {
+            self.fact(Wrong::AccessOfImport, About::Handle(f, thread.h));
         }
     }
 }

@@ -115,10 +115,10 @@ impl Kernel {
             Do::Given { f } => self.given(t, f),
             Do::ByImport { f } => self.by_import(m, t, f),
             Do::Shared { f } => self.shared(t, f),
-            Do::CloseBegins { f, dumb } => self.close_begins(t, f, dumb),
+            Do::CloseBegins { dumb, .. } => self.close_begins(t, dumb),
             Do::LeftHandle { f } => self.left_handle(m, t, f),
             Do::LeftFd => self.left_fd(m, t),
-            Do::Access { f } => self.access(t, f),
+            Do::Access { f, checked } => self.access(t, f, checked),
             Do::No => self.threads[t].say(false),
             Do::Rest => self.rest(m),
         }

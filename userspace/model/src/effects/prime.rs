@@ -2,7 +2,7 @@
 
 use crate::machine::Machine;
 use crate::ops::NEW;
-use crate::state::{Entry, Kernel, Ptr, get, get_mut, handle_state};
+use crate::state::{Entry, Kernel, Ptr, flag, get, get_mut, handle_state};
 use crate::truth::{About, Wrong};
 
 impl Kernel {
@@ -16,12 +16,13 @@ impl Kernel {
         self.th(t).say(buf.is_some());
     }
 
-    /// Of several entries of one dma-buf a list gives the newest, a tree (mostly) the oldest.
+    /// Of several entries of one dma-buf a list gives the newest, a tree any.
     pub(super) fn cache_find_buf(&mut self, m: &Machine, t: usize, f: u8) {
         let d = self.threads[t].d;
         let meant = |e: &&Entry| e.file == f && e.buf.same_address(d);
+        let second = usize::from(self.second(t));
         let entry = match m.era.cache_is_tree() {
-            true => self.cache.iter().find(meant),
+            true => self.cache.iter().filter(meant).nth(second),
             false => self.cache.iter().rev().find(meant),
         };
         let entry = entry.copied();
@@ -35,6 +36,14 @@ impl Kernel {
             self.th(t).h = e.id;
         }
         self.th(t).say(entry.is_some());
+    }
+
+    /// Is the second one meant?
+    fn second(&mut self, t: usize) -> bool {
+        let thread = self.th(t);
+        let second = thread.flags & flag::SECOND != 0;
+        thread.flags &= !flag::SECOND;
+        second
     }
 
     pub(super) fn cache_add(&mut self, m: &Machine, t: usize, f: u8) {
@@ -67,14 +76,16 @@ impl Kernel {
 
     pub(super) fn cache_remove_buf(&mut self, t: usize, f: u8) {
         let (id, e) = (self.threads[t].h, self.threads[t].e);
-        let ix = self.cache.iter().position(|x| x.file == f && x.buf.same_address(e));
+        let second = usize::from(self.second(t));
+        let mut meant = self.cache.iter().enumerate().filter(|(_, x)| x.file == f && x.buf.same_address(e));
+        let ix = meant.nth(second).map(|(ix, _)| ix);
         if let Some(ix) = ix {
             let entry = self.cache.remove(ix);
             let theirs = self.handle(f, entry.id).is_some_and(|h| {
                 h.gen_ == entry.gen_ && matches!(h.state, handle_state::OPEN | handle_state::CREATING)
             });
             if entry.id != id && theirs {
-                self.fact(Wrong::WrongEntry, About::Handle(f, entry.id));
+                self.fact(Wrong::WrongEntry, About::Handle(f, id));
             }
             self.th(t).e = entry.buf;
         }

@@ -9,10 +9,12 @@
 //! The crate starts no threads: the caller lends a [`Crew`].
 
 mod layer;
+mod observe;
 mod symmetry;
 mod way;
 
 pub use layer::Progress;
+pub use observe::{Observation, Observed, Watcher, observe};
 pub use way::{Line, Way, tell};
 
 use crate::machine::Machine;
@@ -119,7 +121,7 @@ impl Machine {
     }
 
     /// Every step that can be made.
-    pub(crate) fn moves(&self, k: &Kernel) -> impl Iterator<Item = Move> {
+    pub fn moves(&self, k: &Kernel) -> impl Iterator<Item = Move> {
         let enabled = self.active(k).filter(|t| self.enabled(k, *t));
         enabled.flat_map(|t| (0..self.choices(k, t)).map(move |c| Move { thread: t as u8, choice: c as u8 }))
     }

@@ -99,11 +99,11 @@ pub fn open_name(a: &mut Asm, f: u8, dev: u8) {
 }
 
 /// A driver's own read or write of the memory behind the handle in H (R60).
-pub fn access(a: &mut Asm, f: u8) {
+pub fn access(a: &mut Asm, f: u8, checked: bool) {
     let out = a.label();
     a.act(Do::Lookup { f });
     a.if_failed(out);
-    a.act(Do::Access { f });
+    a.act(Do::Access { f, checked });
     obj_put(a, true);
     a.place(out);
     a.leave(ProbeId::DriverAccess, f);

@@ -47,7 +47,7 @@ impl Scenario {
             if usize::from(p) + 1 == self.processes.len() {
                 a.act(Do::Rest);
             }
-            after.push(self.runner("", p, class(), a));
+            after.push(Runner { exiting: true, ..self.runner("", p, class(), a) });
         }
         Machine {
             name: self.name.clone(),
@@ -75,7 +75,7 @@ impl Scenario {
             name => name.to_owned(),
         };
         let code = a.finish();
-        Runner { name, process, files_ahead: files_ahead(&code), code, class }
+        Runner { name, process, files_ahead: files_ahead(&code), code, exiting: false, class }
     }
 
     /// Operations that run alone, one after the other, each by the process whose file or fd it is about.
@@ -245,7 +245,7 @@ impl Scenario {
             }
             Verb::Access => {
                 load(a, 1, Num::H);
-                ops::access(a, f);
+                ops::access(a, f, !op.says("unchecked"));
             }
             Verb::CloseFile => ops::close_file(a, f, dev, false),
         }

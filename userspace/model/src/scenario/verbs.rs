@@ -116,7 +116,7 @@ verbs! {
     Mmap "mmap" (File Handle) -> Mapping [] "mmap(2) through the DRM file";
     MmapFd "mmap-fd" (Fd) -> Mapping [] "mmap(2) of the dma-buf";
     Munmap "munmap" (Mapping) [] "munmap(2)";
-    Access "access" (File Handle) [] "a driver's pread or pwrite";
+    Access "access" (File Handle) ["unchecked"] "a driver's pread or pwrite; unchecked, it forgets that imports have none";
     CloseFile "close-file" (File) [] "the DRM file's last close(2)";
 }
 
