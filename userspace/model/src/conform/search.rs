@@ -295,6 +295,7 @@ impl Search<'_> {
                     let same = world.compare(t, (probe, phase, operand), record);
                     same.map_err(|why| Fail::differs(world.predicted(t, probe, phase, operand), why))?;
                     world.pass(&self.cx, t);
+                    world.settle(&self.cx, t).map_err(|why| Fail::differs("", why))?;
                     return Ok(true);
                 }
             }

@@ -274,6 +274,7 @@ impl World {
                 self.slots[t].freed |= next;
                 next
             }
+            ProbeId::BufFdInstall => next,
             ProbeId::HandleGet if matches!(self.slots[t].kind, Some(Kind::FbInit { .. })) => next,
             ProbeId::ObjectRelease => {
                 let addr = self.objs.addr(o).unwrap_or(0);
@@ -296,14 +297,6 @@ impl World {
             let instr = self.at(t);
             let th = &mut self.k.threads[t];
             match instr {
-                Instr::Goto(to) => th.pc = to,
-                Instr::IfFailed(to) => th.pc = if th.ret < 0 { to } else { th.pc + 1 },
-                Instr::IfYes(to) => th.pc = if th.yes() { to } else { th.pc + 1 },
-                Instr::IfNo(to) => th.pc = if th.yes() { th.pc + 1 } else { to },
-                Instr::Result(ret) => {
-                    th.ret = ret;
-                    th.pc += 1;
-                }
                 Instr::MayFail(errno, to) => match fails {
                     None => return Ok(Stop::Choice),
                     Some(true) => {
@@ -339,19 +332,35 @@ impl World {
                     }
                     self.k.threads[t].pc += 1;
                 }
-                Instr::Do(what) => {
-                    self.act(cx, t, what)?;
-                    self.k.threads[t].pc += 1;
-                    if !is_private(what) {
-                        return Ok(Stop::Effect);
-                    }
+                Instr::Do(what) if !is_private(what) => {
+                    self.one(cx, t)?;
+                    return Ok(Stop::Effect);
                 }
                 Instr::End => return Ok(Stop::End),
-                Instr::Load(..) | Instr::Const(..) | Instr::Store(..) | Instr::Clear | Instr::Found => {
-                    th.pc += 1;
-                }
+                _ => self.one(cx, t)?,
             }
         }
+    }
+
+    /// Executes an instruction that neither waits nor writes a record.
+    fn one(&mut self, cx: &Context<'_>, t: usize) -> Result<(), String> {
+        let instr = self.at(t);
+        if let Instr::Do(what) = instr {
+            self.act(cx, t, what)?;
+        }
+        let th = &mut self.k.threads[t];
+        match instr {
+            Instr::Goto(to) => th.pc = to,
+            Instr::IfFailed(to) => th.pc = if th.ret < 0 { to } else { th.pc + 1 },
+            Instr::IfYes(to) => th.pc = if th.yes() { to } else { th.pc + 1 },
+            Instr::IfNo(to) => th.pc = if th.yes() { th.pc + 1 } else { to },
+            Instr::Result(ret) => {
+                th.ret = ret;
+                th.pc += 1;
+            }
+            _ => th.pc += 1,
+        }
+        Ok(())
     }
 
     /// Goes past a record that was as predicted.
@@ -360,6 +369,22 @@ impl World {
         let s = &mut self.slots[t];
         s.released |= cx.trace.is(s.at, ProbeId::ObjectRelease, Phase::Point);
         (s.last, s.at) = (s.at, cx.trace.next(s.at));
+    }
+
+    /// Goes on with what nobody else can notice: to the end of the call, if there is nothing else.
+    pub fn settle(&mut self, cx: &Context<'_>, t: usize) -> Result<(), String> {
+        loop {
+            match self.at(t) {
+                Instr::Goto(_) | Instr::IfFailed(_) | Instr::IfYes(_) | Instr::IfNo(_) | Instr::Result(_) => {}
+                Instr::Do(what) if is_private(what) => {}
+                Instr::End if self.slots[t].kind.is_some() => {
+                    self.finish(t);
+                    return Ok(());
+                }
+                _ => return Ok(()),
+            }
+            self.one(cx, t)?;
+        }
     }
 
     fn act(&mut self, cx: &Context<'_>, t: usize, what: Do) -> Result<(), String> {
@@ -493,5 +518,8 @@ const fn is_private(what: Do) -> bool {
             | Do::FbObj
             | Do::EntryGone
             | Do::ExporterOf
+            // Nobody has the file any more.
+            | Do::CacheDestroy { .. }
+            | Do::FileClosed { .. }
     )
 }

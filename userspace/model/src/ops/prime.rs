@@ -41,6 +41,10 @@ pub fn export(a: &mut Asm, f: u8, dev: u8, process: u8) {
         a.act(Do::FdReserve);
         export_to_dmabuf(a, f, dev);
         a.if_failed(out);
+        if a.given {
+            // From 7.3 on, by a function of its own.
+            a.point(ProbeId::BufFdInstall, process);
+        }
         a.act(Do::FdInstall { p: process });
         a.act(Do::Shared { f });
     } else if a.era.complete_cache() {
