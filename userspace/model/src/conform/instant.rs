@@ -52,6 +52,8 @@ impl World {
             (ProbeId::BufExport, Phase::Entry) => Some(Begin::Unpredicted(DRIVERS)),
             (ProbeId::BufExport, Phase::Return) => Some(self.exported(record)?),
             (ProbeId::BufFd, Phase::Return) | (ProbeId::BufFdInstall | ProbeId::BufFdClose, Phase::Point) => {
+                let addr = record.payload::<Buf>().dma_buf;
+                self.private.retain(|b| *b != addr);
                 match buf(self) {
                     Some(d) if self.k.buf(d).is_some_and(|b| b.state == buf_state::LIVE) => Some(Begin::Done),
                     Some(d) => {
@@ -150,6 +152,8 @@ impl World {
         let make = |gen_| ModelBuf { gen_, serial, object, state: buf_state::LIVE, kind, ..ModelBuf::default() };
         let d = allocate(&mut self.k.bufs, make);
         self.born_buf(d, p.dma_buf).map_err(Refusal::Differs)?;
+        self.private.retain(|b| *b != p.dma_buf);
+        self.private.push(p.dma_buf);
         Ok(Begin::Unpredicted(DRIVERS))
     }
 
@@ -219,6 +223,10 @@ impl World {
         }
         if self.bufs.find(self.bufs.addr(on).unwrap_or(0)).is_none() {
             return Err(differs(format!("the attachment is on {}, which is gone", self.buf_words(on))));
+        }
+        if self.private.contains(&p.dma_buf) && cx.trace.is_last_used(p.dma_buf, i) {
+            let buf = self.buf_words(on);
+            return Err(differs(format!("the last file reference of {buf} was put before: it is gone already")));
         }
         // Mappings are only told where that was asked for.
         let counted = cx.trace.attached.has(ProbeId::Map, Phase::Return);

@@ -1,6 +1,6 @@
 //! The records of a trace, thread by thread.
 
-use gemscope_common::{Flags, Gem, Phase, ProbeId, Record, Settle};
+use gemscope_common::{Buf, Flags, Gem, Layout, Phase, ProbeId, Record, Settle};
 use rustc_hash::FxHashMap;
 
 /// No record.
@@ -126,6 +126,16 @@ impl<'a> Trace<'a> {
     pub fn ends_after(&self, addr: u64, ix: u32) -> bool {
         let after = |l: &&(u32, bool)| l.0 > ix || ix == NONE;
         self.lives.get(&addr).is_some_and(|l| l.iter().find(after).is_some_and(|l| l.1))
+    }
+
+    /// Was the last reference of a dma-buf that no process has had put before this record? Its release comes later, on the way
+    /// back to user space, and without another put.
+    pub fn is_last_used(&self, buf: u64, ix: u32) -> bool {
+        let after = self.records.get(ix as usize + 1..).unwrap_or_default();
+        let of_buf = |r: &&Record| {
+            matches!(r.probe().map(ProbeId::layout), Some(Layout::Buf)) && r.payload::<Buf>().dma_buf == buf
+        };
+        after.iter().find(of_buf).is_some_and(|r| r.probe() == Some(ProbeId::BufFileRelease))
     }
 
     /// Has everything ended by the end of the trace?

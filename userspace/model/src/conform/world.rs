@@ -90,6 +90,8 @@ pub(super) struct World {
     pub fbs: Names,
     /// References that drivers took by fd: dma-buf, how many.
     pub taken: Vec<(u64, u32)>,
+    /// dma-bufs of drivers that no process has had.
+    pub private: Vec<u64>,
     /// Bugs of the era that were met, and at which record.
     pub known: Vec<(Wrong, u64)>,
     opened: u32,
@@ -97,8 +99,8 @@ pub(super) struct World {
 
 impl Hash for World {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { k, slots, files, devs: _, objs, bufs, attaches, fbs, taken, known: _, opened: _ } = self;
-        (k, files, objs, bufs, attaches, fbs, taken).hash(state);
+        let Self { k, slots, files, devs: _, objs, bufs, attaches, fbs, taken, private, known: _, opened: _ } = self;
+        (k, files, objs, bufs, attaches, fbs, taken, private).hash(state);
         for s in slots {
             (s.tid, s.kind, s.given, s.opaque, s.at).hash(state);
         }
@@ -140,6 +142,7 @@ impl World {
             attaches: Names::default(),
             fbs: Names::default(),
             taken: Vec::new(),
+            private: Vec::new(),
             known: Vec::new(),
             opened: 0,
         }
