@@ -1,6 +1,7 @@
 //! The `gemscope` command as its users meet it. These tests belong to the package `gemscope`, which knows its binary.
 
 mod codes;
+mod conformance;
 mod errors;
 mod golden;
 mod help;

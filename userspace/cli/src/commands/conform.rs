@@ -1,6 +1,7 @@
 //! `gemscope replay FILE --conformance`: does the recorded kernel do what the model of it says?
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use anyhow::bail;
 use gemscope_common::{Missed, Phase, ProbeId, Record};
@@ -55,8 +56,8 @@ impl Whole {
     ///
     /// # Errors
     /// It cannot be read, or this version does not know its kernel's rules.
-    pub fn read(args: &ReplayArgs) -> anyhow::Result<Self> {
-        let mut reader = Reader::open(&args.file)?;
+    pub fn read(file: &Path) -> anyhow::Result<Self> {
+        let mut reader = Reader::open(file)?;
         let header = reader.header().clone();
         let Some(profile) = header.profile() else {
             let name = escape::name(header.profile.as_bytes());
@@ -161,7 +162,7 @@ struct Part<'a> {
 }
 
 pub fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
-    let whole = Whole::read(args)?;
+    let whole = Whole::read(&args.file)?;
     let outcome = conform(whole.era, &whole.attached, &whole.records);
     let mut doubts = whole.doubts.clone();
     doubts.extend(outcome.undecided.clone());

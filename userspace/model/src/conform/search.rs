@@ -290,7 +290,7 @@ impl Search<'_> {
                 Stop::Emit(probe, phase, operand) => {
                     if record.probe() != Some(probe) || record.phase() != Some(phase) {
                         let predicted = world.predicted(t, probe, phase, operand);
-                        return Err(Fail::differs(predicted, "it is another record than the one predicted"));
+                        return Err(Fail::differs(predicted, world.why_another(t, probe, record)));
                     }
                     let same = world.compare(t, (probe, phase, operand), record);
                     same.map_err(|why| Fail::differs(world.predicted(t, probe, phase, operand), why))?;
@@ -323,7 +323,7 @@ impl Search<'_> {
 
     /// At the end of the trace: nothing that is due is missing.
     fn end(&mut self, world: &mut World) -> Result<(), Fail> {
-        if !self.cx.trace.settled() {
+        if !self.cx.trace.settled {
             return Ok(());
         }
         for _ in 0..world.slots.len() {
@@ -348,7 +348,7 @@ impl Search<'_> {
         }
         let by_driver = world.taken.first().and_then(|(addr, n)| Some((world.bufs.find(*addr)?, *n)));
         if let Some((d, n)) = by_driver {
-            let why = format!("a driver took {n} references of {} by an fd, and put none of them", world.buf_words(d));
+            let why = format!("a driver took {n} reference{} of {} by an fd that it never put", if n == 1 { "" } else { "s" }, world.buf_words(d));
             return Err(Fail::differs("a dmabuf-put for every dmabuf-get", why));
         }
         let holds = |r: &&Record| {

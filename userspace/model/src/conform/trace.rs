@@ -47,6 +47,8 @@ pub(super) struct Trace<'a> {
     /// `object-release` and `object-init`, by address: (record, is it a release).
     lives: FxHashMap<u64, Vec<(u32, bool)>>,
     pub attached: &'a Attached,
+    /// Everything had ended by the end of the trace.
+    pub settled: bool,
 }
 
 impl<'a> Trace<'a> {
@@ -66,7 +68,7 @@ impl<'a> Trace<'a> {
                 lives.entry(obj).or_default().push((ix as u32, probe == ProbeId::ObjectRelease));
             }
         }
-        Self { records, next, lives, attached }
+        Self { records, next, lives, attached, settled: settled(records) }
     }
 
     pub fn get(&self, ix: u32) -> Option<&'a Record> {
@@ -137,15 +139,15 @@ impl<'a> Trace<'a> {
         };
         after.iter().find(of_buf).is_some_and(|r| r.probe() == Some(ProbeId::BufFileRelease))
     }
+}
 
-    /// Has everything ended by the end of the trace?
-    pub fn settled(&self) -> bool {
-        let settle = self.records.iter().rev().find(|r| r.probe() == Some(ProbeId::Settle));
-        settle.is_some_and(|r| {
-            let p: &Settle = r.payload();
-            p.alive == 0 && p.cut == 0 && p.scan == 1 && p.unreadable == 0
-        })
-    }
+/// Has everything ended by the end of the trace?
+fn settled(records: &[Record]) -> bool {
+    let settle = records.iter().rev().find(|r| r.probe() == Some(ProbeId::Settle));
+    settle.is_some_and(|r| {
+        let p: &Settle = r.payload();
+        p.alive == 0 && p.cut == 0 && p.scan == 1 && p.unreadable == 0
+    })
 }
 
 /// An `int` or a pointer that a call returned: 0 or above, or an errno.

@@ -170,6 +170,33 @@ impl World {
         out
     }
 
+    /// Why another record than the predicted one may have come.
+    pub fn why_another(&self, t: usize, predicted: ProbeId, record: &Record) -> String {
+        let th = &self.k.threads[t];
+        match (predicted, record.probe()) {
+            (_, Some(ProbeId::BufExport)) if self.k.bufs.iter().any(|b| b.state == buf_state::LIVE && b.object == th.o) => {
+                format!("{} has a dma-buf already: this is a second one", self.obj_words(th.o))
+            }
+            (ProbeId::ObjectRelease | ProbeId::ObjectFree, _) => format!(
+                "no reference of {} is left that the model knows of, and it lives on: somebody has one, or it leaks",
+                self.obj_words(th.o)
+            ),
+            (ProbeId::BufPut, Some(ProbeId::CacheRemove)) => {
+                format!("handle {} is in the PRIME cache, and its entry stays there", th.h)
+            }
+            (ProbeId::BufPut, Some(ProbeId::HandlePut)) => {
+                format!("the last handle of {} goes, and its link stays", self.obj_words(th.o))
+            }
+            (ProbeId::ImportDestroy | ProbeId::Detach, _) => {
+                format!("the import {} ends, and stays attached", self.obj_words(th.o))
+            }
+            (_, Some(ProbeId::ObjectRelease | ProbeId::ObjectFree)) => {
+                "the object ends, and the model counts references on it".to_owned()
+            }
+            _ => "it is another record than the one predicted".to_owned(),
+        }
+    }
+
     /// What the model knows of the things that a record is about, and of who is inside a call.
     pub fn knows(&self, record: &Record) -> Vec<String> {
         let mut lines = Vec::new();

@@ -283,7 +283,8 @@ impl World {
                 let addr = self.objs.addr(o).unwrap_or(0);
                 let own = next && cx.trace.get(at).is_some_and(|r| r.payload::<Gem>().obj == addr);
                 // A driver may free the memory later, from a worker.
-                let later = self.slots[t].freed || cx.trace.ends_after(addr, self.slots[t].last);
+                let cut = self.slots[t].freed && !cx.trace.settled;
+                let later = cut || cx.trace.ends_after(addr, self.slots[t].last);
                 own || !later
             }
             _ => true,
