@@ -42,7 +42,8 @@ fn stock_kernels_do_what_the_model_says() {
         let line = verdict(path);
         assert_eq!(line["verdict"], "conforms", "{}: {line:#}", path.display());
         // What no prediction is made of is told, and nothing of a known object is among it.
-        let silent: u64 = line["unpredicted"].as_array().unwrap().iter().map(|u| u["count"].as_u64().unwrap()).sum();
+        let silent: u64 =
+            line["unpredicted"].as_array().unwrap().iter().map(|u| u["count"].as_u64().unwrap()).sum();
         let all = line["records"].as_u64().unwrap();
         let here = line["compared"].as_u64().unwrap();
         assert_eq!(here + silent, all, "{}", path.display());

@@ -1,6 +1,7 @@
 //! Values of arguments: what is accepted, and what to say when it is not.
 
 use gemscope_common::{COMM_LEN, ProbeId, Profile};
+use gemscope_model::Era;
 use gemscope_probes::catalogue::Row;
 use gemscope_report::escape;
 
@@ -21,6 +22,15 @@ pub fn profile(text: &str) -> Result<Profile, String> {
     Profile::from_name(text).ok_or_else(|| {
         let names: Vec<_> = Profile::ALL.iter().map(|p| p.name()).collect();
         format!("the profiles are {}", names.join(", "))
+    })
+}
+
+/// The rules of a kernel, by name: a profile with features added and taken.
+pub fn era(text: &str) -> Result<Era, String> {
+    Era::parse(text).map_err(|word| {
+        let names: Vec<_> = Profile::ALL.iter().map(|p| p.name()).collect();
+        let word = escape::name(word.as_bytes());
+        format!("`{word}` is none of the profiles {}, and no feature", names.join(", "))
     })
 }
 

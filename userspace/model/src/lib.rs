@@ -23,7 +23,9 @@ mod step;
 mod tell;
 mod truth;
 
-pub use conform::{Attached, Conformance, Difference, Unpredicted, conform};
+pub use conform::{
+    Attached, Conformance, Difference, Otherwise, Then, Unpredicted, WhatIf, conform, what_if,
+};
 pub use emit::{PAGE, Recorder, TICK_NS};
 pub use era::{Era, Quirks};
 pub use explore::{

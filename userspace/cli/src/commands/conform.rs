@@ -105,7 +105,8 @@ impl Whole {
 fn attached(header: &TraceHeader) -> Attached {
     let mut attached = Attached::default();
     for entry in &header.probes {
-        let (Ok(probe), ProbeState::Attached { phases, .. }) = (ProbeId::from_wire(entry.number), &entry.state)
+        let (Ok(probe), ProbeState::Attached { phases, .. }) =
+            (ProbeId::from_wire(entry.number), &entry.state)
         else {
             continue;
         };
@@ -191,7 +192,8 @@ const fn word(exit: Exit) -> &'static str {
 }
 
 fn line<'a>(whole: &Whole, outcome: &'a Conformance, doubts: &'a [String], exit: Exit) -> Line<'a> {
-    let silent = |u: &gemscope_model::Unpredicted| Silent { probe: u.probe.name(), why: u.why, count: u.count };
+    let silent =
+        |u: &gemscope_model::Unpredicted| Silent { probe: u.probe.name(), why: u.why, count: u.count };
     Line {
         r#type: "conformance",
         verdict: word(exit),
@@ -215,7 +217,12 @@ fn line<'a>(whole: &Whole, outcome: &'a Conformance, doubts: &'a [String], exit:
     }
 }
 
-fn text(whole: &Whole, outcome: &Conformance, doubts: &[String], exit: Exit) -> Result<String, std::fmt::Error> {
+fn text(
+    whole: &Whole,
+    outcome: &Conformance,
+    doubts: &[String],
+    exit: Exit,
+) -> Result<String, std::fmt::Error> {
     let mut out = String::new();
     let compared = plural(outcome.compared, "record", "records");
     match exit {

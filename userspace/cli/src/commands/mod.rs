@@ -8,3 +8,4 @@ pub mod explain;
 pub mod probes;
 pub mod record;
 pub mod replay;
+pub mod what_if;

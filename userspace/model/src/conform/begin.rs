@@ -1,8 +1,6 @@
 //! Which operation a thread begins, from its outermost record, and what user space and drivers decided in it.
 
-use gemscope_common::{
-    ChangeHandle, DrmFile, Framebuffer, Gem, Phase, Prime, ProbeId, Record, Buf,
-};
+use gemscope_common::{Buf, ChangeHandle, DrmFile, Framebuffer, Gem, Phase, Prime, ProbeId, Record};
 
 use super::compare::narrow;
 use super::programs::{Kind, Programs};
@@ -29,7 +27,8 @@ pub(super) enum Refusal {
     Room(&'static str),
 }
 
-pub(super) const UNKNOWN: &str = "of an object, a dma-buf or a file that is older than the trace, or was lost sight of";
+pub(super) const UNKNOWN: &str =
+    "of an object, a dma-buf or a file that is older than the trace, or was lost sight of";
 const INSIDE: &str = "inside a call of which no prediction is made";
 const NO_CALL: &str = "inside no call that the model knows";
 const TOO_MANY: &str = "more threads, files or devices at a time than the model has room for";
@@ -205,7 +204,12 @@ impl World {
                 if obj.is_some() =>
             {
                 // The end of a framebuffer begins with its put of the object.
-                let is_end = |p| matches!(p, Some(ProbeId::ObjectFree | ProbeId::ObjectDriverFree | ProbeId::ObjectRelease));
+                let is_end = |p| {
+                    matches!(
+                        p,
+                        Some(ProbeId::ObjectFree | ProbeId::ObjectDriverFree | ProbeId::ObjectRelease)
+                    )
+                };
                 let cleanup = cx.trace.from(i).find(|(_, r)| !is_end(r.probe()));
                 let cleanup = cleanup.filter(|(_, r)| {
                     r.probe() == Some(ProbeId::FbCleanup)
@@ -256,13 +260,7 @@ impl World {
     }
 
     /// A call that cannot be followed: what it may change is not known any more.
-    fn lose(
-        &mut self,
-        cx: &Context<'_>,
-        i: u32,
-        record: &Record,
-        phase: Phase,
-    ) -> Result<Begin, Refusal> {
+    fn lose(&mut self, cx: &Context<'_>, i: u32, record: &Record, phase: Phase) -> Result<Begin, Refusal> {
         if phase != Phase::Entry {
             return Ok(Begin::Unpredicted(if phase == Phase::Return { NO_CALL } else { UNKNOWN }));
         }
@@ -271,7 +269,10 @@ impl World {
         let mut depth = 0_i32;
         for (_, inner) in cx.trace.from(i) {
             let (obj, _, file) = named(inner);
-            if matches!(inner.probe(), Some(ProbeId::HandleCreate | ProbeId::HandleRelease | ProbeId::FbInit | ProbeId::FbCleanup)) {
+            if matches!(
+                inner.probe(),
+                Some(ProbeId::HandleCreate | ProbeId::HandleRelease | ProbeId::FbInit | ProbeId::FbCleanup)
+            ) {
                 self.objs.forget(obj);
             }
             if let Some(f) = self.file(file) {

@@ -1,7 +1,8 @@
 //! A record beside the prediction of it, field by field: only fields that are read where nobody can change them.
 
 use gemscope_common::{
-    Attachment, Buf, BufExport, ChangeHandle, DrmFile, Framebuffer, Gem, Layout, Phase, Prime, ProbeId, Record,
+    Attachment, Buf, BufExport, ChangeHandle, DrmFile, Framebuffer, Gem, Layout, Phase, Prime, ProbeId,
+    Record,
 };
 
 use super::trace::{readable, result};
@@ -96,7 +97,11 @@ impl World {
                     if th.ret >= 0 {
                         let counted = crate::state::get(&self.k.fbs, th.b).is_some_and(|b| b.counted != 0);
                         if readable(record) {
-                            same("the framebuffer's handle reference", yes(counted), yes(p.internal_flags & 1 != 0))?;
+                            same(
+                                "the framebuffer's handle reference",
+                                yes(counted),
+                                yes(p.internal_flags & 1 != 0),
+                            )?;
                         }
                         self.fbs.bind(p.fb, th.b);
                     }
@@ -114,12 +119,20 @@ impl World {
 
     fn same_obj(&self, p: Ptr, addr: u64) -> Result<(), String> {
         let own = self.objs.addr(p).unwrap_or(0);
-        if own == addr { Ok(()) } else { Err(format!("it is about another object than {}", self.obj_words(p))) }
+        if own == addr {
+            Ok(())
+        } else {
+            Err(format!("it is about another object than {}", self.obj_words(p)))
+        }
     }
 
     fn same_buf(&self, p: Ptr, addr: u64) -> Result<(), String> {
         let own = self.bufs.addr(p).unwrap_or(0);
-        if own == addr { Ok(()) } else { Err(format!("it is about another dma-buf than {}", self.buf_words(p))) }
+        if own == addr {
+            Ok(())
+        } else {
+            Err(format!("it is about another dma-buf than {}", self.buf_words(p)))
+        }
     }
 
     pub(super) fn born_buf(&mut self, p: Ptr, addr: u64) -> Result<(), String> {
@@ -130,23 +143,41 @@ impl World {
         Ok(())
     }
 
-    fn gem(&mut self, t: usize, (probe, phase, operand): (ProbeId, Phase, u8), record: &Record) -> Result<(), String> {
+    fn gem(
+        &mut self,
+        t: usize,
+        (probe, phase, operand): (ProbeId, Phase, u8),
+        record: &Record,
+    ) -> Result<(), String> {
         let p: &Gem = record.payload();
         let (th, back) = (self.k.threads[t], phase == Phase::Return);
         let by_file = matches!(
             probe,
-            ProbeId::HandleCreate | ProbeId::HandleDelete | ProbeId::HandleRelease | ProbeId::GemClose
-                | ProbeId::DestroyDumb | ProbeId::VmaAllow | ProbeId::Flink | ProbeId::GemOpen
-                | ProbeId::GetFb | ProbeId::GetFb2
+            ProbeId::HandleCreate
+                | ProbeId::HandleDelete
+                | ProbeId::HandleRelease
+                | ProbeId::GemClose
+                | ProbeId::DestroyDumb
+                | ProbeId::VmaAllow
+                | ProbeId::Flink
+                | ProbeId::GemOpen
+                | ProbeId::GetFb
+                | ProbeId::GetFb2
         );
         if by_file {
             self.same_file(operand, p.file)?;
         }
         let by_object = matches!(
             probe,
-            ProbeId::ObjectRelease | ProbeId::ObjectFree | ProbeId::ObjectDriverFree | ProbeId::HandleCreate
-                | ProbeId::HandleRelease | ProbeId::HandlePut | ProbeId::HandleGet
-                | ProbeId::HandleGetIfExists | ProbeId::ImportDestroy
+            ProbeId::ObjectRelease
+                | ProbeId::ObjectFree
+                | ProbeId::ObjectDriverFree
+                | ProbeId::HandleCreate
+                | ProbeId::HandleRelease
+                | ProbeId::HandlePut
+                | ProbeId::HandleGet
+                | ProbeId::HandleGetIfExists
+                | ProbeId::ImportDestroy
         );
         if probe == ProbeId::ObjectInit {
             if let Some(old) = self.objs.find(p.obj) {
@@ -157,7 +188,9 @@ impl World {
             self.same_obj(th.o, p.obj)?;
         }
         let handle = match probe {
-            ProbeId::HandleCreate | ProbeId::GemOpen | ProbeId::GetFb | ProbeId::GetFb2 => back && th.ret >= 0,
+            ProbeId::HandleCreate | ProbeId::GemOpen | ProbeId::GetFb | ProbeId::GetFb2 => {
+                back && th.ret >= 0
+            }
             _ => by_file && probe != ProbeId::VmaAllow,
         };
         // The result first: a call that failed gives no handle.
@@ -194,7 +227,12 @@ impl World {
         same("the global name", o.name, narrow(p.name))
     }
 
-    fn prime(&mut self, t: usize, (probe, phase, operand): (ProbeId, Phase, u8), record: &Record) -> Result<(), String> {
+    fn prime(
+        &mut self,
+        t: usize,
+        (probe, phase, operand): (ProbeId, Phase, u8),
+        record: &Record,
+    ) -> Result<(), String> {
         let p: &Prime = record.payload();
         let (th, back) = (self.k.threads[t], phase == Phase::Return);
         self.same_file(operand, p.file)?;

@@ -1,7 +1,8 @@
 //! What drivers and user space do by themselves: it has no program, only a check and an effect.
 
 use gemscope_common::{
-    Attachment, Buf, BufAccess, BufExport, BufIoctl, DrmFile, Gem, Mapping, Phase, ProbeId, Record, ops, reservation,
+    Attachment, Buf, BufAccess, BufExport, BufIoctl, DrmFile, Gem, Mapping, Phase, ProbeId, Record, ops,
+    reservation,
 };
 
 use super::begin::{Begin, Refusal};
@@ -79,7 +80,12 @@ impl World {
                 Some(Begin::Unpredicted(DRIVERS))
             }
             (
-                ProbeId::Attach | ProbeId::Detach | ProbeId::Map | ProbeId::Unmap | ProbeId::Pin | ProbeId::Unpin,
+                ProbeId::Attach
+                | ProbeId::Detach
+                | ProbeId::Map
+                | ProbeId::Unmap
+                | ProbeId::Pin
+                | ProbeId::Unpin,
                 _,
             ) => Some(self.device_call(cx, i, record, probe, phase)?),
             (ProbeId::Vmap | ProbeId::Vunmap, _) => {
@@ -115,7 +121,9 @@ impl World {
                 let of = f.and_then(|f| self.k.handle(f, narrow(p.handle))).filter(|h| h.slot == 2);
                 let import = of.and_then(|h| self.k.obj(h.obj)).is_some_and(|o| !o.import.is_null());
                 if import && result(record, false) == 0 {
-                    return Err(differs("a driver gives the CPU access to an import by its handle, which it must refuse"));
+                    return Err(differs(
+                        "a driver gives the CPU access to an import by its handle, which it must refuse",
+                    ));
                 }
                 of.map(|_| Begin::Done)
             }
@@ -149,7 +157,8 @@ impl World {
         let serial = self.k.born_bufs;
         let object = of.unwrap_or(Ptr::NULL);
         // Its first reference is user space's before anybody else can know it.
-        let make = |gen_| ModelBuf { gen_, serial, object, state: buf_state::LIVE, kind, ..ModelBuf::default() };
+        let make =
+            |gen_| ModelBuf { gen_, serial, object, state: buf_state::LIVE, kind, ..ModelBuf::default() };
         let d = allocate(&mut self.k.bufs, make);
         self.born_buf(d, p.dma_buf).map_err(Refusal::Differs)?;
         self.private.retain(|b| *b != p.dma_buf);
@@ -177,8 +186,12 @@ impl World {
     /// R46: the reservation lock, as the call found it.
     fn check_lock(&self, found: u32, must: bool, must_not: bool) -> Result<(), Refusal> {
         match found {
-            reservation::NOT_HELD if must => Err(differs("it needs the reservation lock, and does not have it")),
-            reservation::HELD if must_not => Err(differs("it takes the reservation lock, and has it already")),
+            reservation::NOT_HELD if must => {
+                Err(differs("it needs the reservation lock, and does not have it"))
+            }
+            reservation::HELD if must_not => {
+                Err(differs("it takes the reservation lock, and has it already"))
+            }
             _ => Ok(()),
         }
     }
@@ -203,7 +216,9 @@ impl World {
         self.check_lock(p.reservation, must, must_not)?;
         let room = Refusal::Room("more threads at a time than the model has room for");
         if probe == ProbeId::Attach {
-            let (true, Some(d)) = (phase == Phase::Return && result(record, true) == 0, self.bufs.find(p.dma_buf)) else {
+            let (true, Some(d)) =
+                (phase == Phase::Return && result(record, true) == 0, self.bufs.find(p.dma_buf))
+            else {
                 return Ok(Begin::Unpredicted(DRIVERS));
             };
             let t = self.take_slot(record.header.tid, i).ok_or(room)?;
@@ -219,14 +234,19 @@ impl World {
         };
         let on = self.k.attach(a).map_or(Ptr::NULL, |a| a.buf);
         if probe == ProbeId::Detach && self.bufs.addr(on) != Some(p.dma_buf) {
-            return Err(differs(format!("the attachment is on {}, and detached from another", self.buf_words(on))));
+            return Err(differs(format!(
+                "the attachment is on {}, and detached from another",
+                self.buf_words(on)
+            )));
         }
         if self.bufs.find(self.bufs.addr(on).unwrap_or(0)).is_none() {
             return Err(differs(format!("the attachment is on {}, which is gone", self.buf_words(on))));
         }
         if self.private.contains(&p.dma_buf) && cx.trace.is_last_used(p.dma_buf, i) {
             let buf = self.buf_words(on);
-            return Err(differs(format!("the last file reference of {buf} was put before: it is gone already")));
+            return Err(differs(format!(
+                "the last file reference of {buf} was put before: it is gone already"
+            )));
         }
         // Mappings are only told where that was asked for.
         let counted = cx.trace.attached.has(ProbeId::Map, Phase::Return);
@@ -238,7 +258,9 @@ impl World {
                 self.k.act(&cx.machine, t, Do::Map { dir });
                 let (ret, seen) = (self.k.threads[t].ret, result(record, true));
                 if ret < 0 && seen == 0 {
-                    return Err(differs(format!("the mapping is in another direction: {ret} predicted, 0 observed")));
+                    return Err(differs(format!(
+                        "the mapping is in another direction: {ret} predicted, 0 observed"
+                    )));
                 }
             }
             (ProbeId::Unmap, _) if counted => self.k.act(&cx.machine, t, Do::Unmap { dir }),
@@ -246,7 +268,9 @@ impl World {
                 self.k.act(&cx.machine, t, Do::Detach);
                 self.attaches.end(a, false);
             }
-            (ProbeId::Pin, Phase::Return) if result(record, false) == 0 => self.k.act(&cx.machine, t, Do::Pin),
+            (ProbeId::Pin, Phase::Return) if result(record, false) == 0 => {
+                self.k.act(&cx.machine, t, Do::Pin)
+            }
             (ProbeId::Unpin, _) => self.k.act(&cx.machine, t, Do::Unpin),
             _ => {}
         }
@@ -257,7 +281,8 @@ impl World {
     /// R52: a dma-buf with attachments cannot be named, up to 5.x.
     fn named_buf(&self, cx: &Context<'_>, record: &Record) -> Result<Begin, Refusal> {
         let p: &BufIoctl = record.payload();
-        let Some(d) = self.bufs.find(p.dma_buf).filter(|_| SET_NAME.contains(&p.cmd) && readable(record)) else {
+        let Some(d) = self.bufs.find(p.dma_buf).filter(|_| SET_NAME.contains(&p.cmd) && readable(record))
+        else {
             return Ok(Begin::Unpredicted(USERS));
         };
         let attached = self.k.attaches.iter().any(|a| a.alive != 0 && a.buf == d);
@@ -266,6 +291,10 @@ impl World {
         if busy == seen {
             return Ok(Begin::Done);
         }
-        Err(differs(format!("the name is {} for {}", if seen { "refused" } else { "taken" }, self.buf_words(d))))
+        Err(differs(format!(
+            "the name is {} for {}",
+            if seen { "refused" } else { "taken" },
+            self.buf_words(d)
+        )))
     }
 }

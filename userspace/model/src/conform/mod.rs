@@ -14,11 +14,13 @@ mod names;
 mod programs;
 mod search;
 mod trace;
+mod whatif;
 mod words;
 mod world;
 
 pub use search::conform;
 pub use trace::Attached;
+pub use whatif::{Otherwise, Then, WhatIf, what_if};
 
 use gemscope_common::ProbeId;
 

@@ -13,35 +13,83 @@ use crate::ops;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     /// An object and its first handle: MODE_CREATE_DUMB, or a driver's own ioctl.
-    Create { f: u8, dev: u8 },
+    Create {
+        f: u8,
+        dev: u8,
+    },
     /// An object without a handle: a driver's own.
-    DriverObject { dev: u8 },
+    DriverObject {
+        dev: u8,
+    },
     /// A handle for an object that a driver has in hand.
-    HandleFor { f: u8, dev: u8 },
+    HandleFor {
+        f: u8,
+        dev: u8,
+    },
     /// GEM_CLOSE, MODE_DESTROY_DUMB.
-    Close { f: u8, dev: u8, dumb: bool },
+    Close {
+        f: u8,
+        dev: u8,
+        dumb: bool,
+    },
     /// `drm_gem_handle_delete` by a driver.
-    Delete { f: u8, dev: u8 },
-    Export { f: u8, dev: u8 },
+    Delete {
+        f: u8,
+        dev: u8,
+    },
+    Export {
+        f: u8,
+        dev: u8,
+    },
     /// `drm_gem_prime_handle_to_dmabuf` by a driver.
-    ExportToDmabuf { f: u8, dev: u8 },
-    Import { f: u8, dev: u8 },
-    Flink { f: u8, dev: u8 },
-    OpenName { f: u8, dev: u8 },
-    ChangeHandle { f: u8 },
+    ExportToDmabuf {
+        f: u8,
+        dev: u8,
+    },
+    Import {
+        f: u8,
+        dev: u8,
+    },
+    Flink {
+        f: u8,
+        dev: u8,
+    },
+    OpenName {
+        f: u8,
+        dev: u8,
+    },
+    ChangeHandle {
+        f: u8,
+    },
     /// GETFB and GETFB2, by the probe that tells.
-    GetFb { f: u8, dev: u8, old: bool },
+    GetFb {
+        f: u8,
+        dev: u8,
+        old: bool,
+    },
     /// One that made no handle.
-    GetFbFailed { f: u8, old: bool },
-    FbInit { dev: u8 },
-    FbCleanup { dev: u8 },
-    FileClose { f: u8, dev: u8 },
+    GetFbFailed {
+        f: u8,
+        old: bool,
+    },
+    FbInit {
+        dev: u8,
+    },
+    FbCleanup {
+        dev: u8,
+    },
+    FileClose {
+        f: u8,
+        dev: u8,
+    },
     /// The last file reference of a dma-buf goes.
     LastFput,
     /// The directory entry of one goes, later (B14).
     Destroy,
     /// A reference on an object is dropped that a driver had.
-    ObjPut { symbol: bool },
+    ObjPut {
+        symbol: bool,
+    },
     /// A mapping of an object goes.
     VmClose,
 }

@@ -12,7 +12,7 @@ use gemscope_common::{Phase, ProbeId, Record, SeenFd, seen};
 use rustc_hash::{FxHashSet, FxHasher};
 
 use super::begin::{Begin, Refusal};
-use super::programs::Programs;
+use super::programs::{Kind, Programs};
 use super::trace::{Attached, NONE, Trace, unpredicted};
 use super::world::{Context, Stop, World, machine};
 use super::{Conformance, Difference, Unpredicted};
@@ -58,6 +58,7 @@ struct Search<'a> {
     programs: Programs,
     told: Vec<Option<Told>>,
     began: Vec<bool>,
+    kinds: Vec<Option<Kind>>,
     states: u64,
     dead: FxHashSet<(u32, u64)>,
 }
@@ -87,20 +88,35 @@ const fn is_difference(wrong: Wrong) -> bool {
 /// Compares a trace's records with what the model of the era predicts.
 #[must_use]
 pub fn conform(era: Era, attached: &Attached, records: &[Record]) -> Conformance {
-    let mut search = Search {
-        cx: Context { trace: Trace::new(records, attached), machine: machine(era) },
-        programs: Programs::new(era),
-        told: vec![None; records.len()],
-        began: vec![false; records.len()],
-        states: 0,
-        dead: FxHashSet::default(),
-    };
+    let mut search = Search::new(era, attached, records);
     let mut outcome = search.run();
     search.count(&mut outcome);
     outcome
 }
 
-impl Search<'_> {
+/// Which operation each record begins, as far as the records conform.
+pub(super) fn recognise(era: Era, attached: &Attached, records: &[Record]) -> Vec<Option<Kind>> {
+    let mut search = Search::new(era, attached, records);
+    let outcome = search.run();
+    if let Some(d) = outcome.difference {
+        search.kinds.truncate(d.record as usize);
+    }
+    search.kinds
+}
+
+impl<'a> Search<'a> {
+    fn new(era: Era, attached: &'a Attached, records: &'a [Record]) -> Self {
+        Self {
+            cx: Context { trace: Trace::new(records, attached), machine: machine(era) },
+            programs: Programs::new(era),
+            told: vec![None; records.len()],
+            began: vec![false; records.len()],
+            kinds: vec![None; records.len()],
+            states: 0,
+            dead: FxHashSet::default(),
+        }
+    }
+
     fn run(&mut self) -> Conformance {
         let mut outcome = Conformance::default();
         let len = self.cx.trace.records.len() as u32;
@@ -235,6 +251,7 @@ impl Search<'_> {
             return Ok(());
         }
         self.began[ix as usize] = false;
+        self.kinds[ix as usize] = None;
         let told = self.one(world, ix, record)?;
         self.told[ix as usize] = Some(told);
         for fact in std::mem::take(&mut world.k.facts).iter() {
@@ -263,10 +280,11 @@ impl Search<'_> {
             Ok(Begin::Program(t)) => {
                 self.began[ix as usize] = true;
                 let kind = world.slots[t].kind;
+                self.kinds[ix as usize] = kind;
                 if self.reach(world, t, record)? {
                     return Ok(Told::Compared);
                 }
-                let words = kind.map_or("the call", super::programs::Kind::words);
+                let words = kind.map_or("the call", Kind::words);
                 Err(Fail::differs(format!("nothing of {words}"), "the model sees no reason for it"))
             }
             Ok(Begin::Done) => {
@@ -348,7 +366,11 @@ impl Search<'_> {
         }
         let by_driver = world.taken.first().and_then(|(addr, n)| Some((world.bufs.find(*addr)?, *n)));
         if let Some((d, n)) = by_driver {
-            let why = format!("a driver took {n} reference{} of {} by an fd that it never put", if n == 1 { "" } else { "s" }, world.buf_words(d));
+            let why = format!(
+                "a driver took {n} reference{} of {} by an fd that it never put",
+                if n == 1 { "" } else { "s" },
+                world.buf_words(d)
+            );
             return Err(Fail::differs("a dmabuf-put for every dmabuf-get", why));
         }
         let holds = |r: &&Record| {
@@ -361,7 +383,10 @@ impl Search<'_> {
         for (ix, b) in world.k.bufs.iter().enumerate() {
             let d = crate::state::ptr(&world.k.bufs, ix);
             if b.state == buf_state::LIVE && b.refs == 0 && world.bufs.number(d).is_some() {
-                let why = format!("no process is left, and nothing that the model knows holds {}", world.buf_words(d));
+                let why = format!(
+                    "no process is left, and nothing that the model knows holds {}",
+                    world.buf_words(d)
+                );
                 return Err(Fail::differs(format!("dmabuf-file-release {}", world.buf_words(d)), why));
             }
         }
@@ -374,7 +399,11 @@ impl Search<'_> {
             record: u64::from(ix.min(self.cx.trace.records.len().saturating_sub(1) as u32)) + 1,
             tid: record.map_or(0, |r| r.header.tid),
             observed: record.map_or_else(|| "the end of the trace".to_owned(), |r| world.observed(r)),
-            predicted: if predicted.is_empty() { "nothing that breaks this rule".to_owned() } else { predicted },
+            predicted: if predicted.is_empty() {
+                "nothing that breaks this rule".to_owned()
+            } else {
+                predicted
+            },
             why,
             knows: record.map(|r| world.knows(r)).unwrap_or_default(),
         }

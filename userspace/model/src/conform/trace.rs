@@ -98,13 +98,18 @@ impl<'a> Trace<'a> {
 
     /// The next record of this probe and phase in the call that begins at `ix`, before the call's own return.
     pub fn within(&self, ix: u32, probe: ProbeId, phase: Phase) -> Option<&'a Record> {
+        self.index_within(ix, probe, phase).map(|(_, r)| r)
+    }
+
+    /// See [`Self::within`]; with its number.
+    pub fn index_within(&self, ix: u32, probe: ProbeId, phase: Phase) -> Option<(u32, &'a Record)> {
         let own = self.get(ix)?.probe();
         let mut rest = self.from(ix).skip(1);
         let found = rest.find(|(_, r)| {
             r.probe() == Some(probe) && r.phase() == Some(phase)
                 || r.probe() == own && r.phase() == Some(Phase::Return)
         })?;
-        (found.1.probe() == Some(probe) && found.1.phase() == Some(phase)).then_some(found.1)
+        (found.1.probe() == Some(probe) && found.1.phase() == Some(phase)).then_some(found)
     }
 
     /// The return of the call whose entry is `ix`.
@@ -128,6 +133,16 @@ impl<'a> Trace<'a> {
     pub fn ends_after(&self, addr: u64, ix: u32) -> bool {
         let after = |l: &&(u32, bool)| l.0 > ix || ix == NONE;
         self.lives.get(&addr).is_some_and(|l| l.iter().find(after).is_some_and(|l| l.1))
+    }
+
+    /// Does no fd of this dma-buf close after this record, before its file goes?
+    pub fn is_last_close(&self, buf: u64, ix: u32) -> bool {
+        let after = self.records.get(ix as usize + 1..).unwrap_or_default();
+        let next = after.iter().find(|r| {
+            matches!(r.probe(), Some(ProbeId::BufFdClose | ProbeId::BufFileRelease))
+                && r.payload::<Buf>().dma_buf == buf
+        });
+        next.is_none_or(|r| r.probe() == Some(ProbeId::BufFileRelease))
     }
 
     /// Was the last reference of a dma-buf that no process has had put before this record? Its release comes later, on the way

@@ -71,7 +71,11 @@ impl World {
                     let _ = write!(out, " handle {}", p.handle);
                 }
                 if p.obj != 0 {
-                    let link = if p.dma_buf == 0 { String::new() } else { format!(", link {}", self.buf_at(p.dma_buf)) };
+                    let link = if p.dma_buf == 0 {
+                        String::new()
+                    } else {
+                        format!(", link {}", self.buf_at(p.dma_buf))
+                    };
                     let import = if p.import_attach == 0 { "" } else { ", import" };
                     let _ = write!(out, " {} (count {}{link}{import})", self.obj_at(p.obj), p.handle_count);
                 }
@@ -174,7 +178,9 @@ impl World {
     pub fn why_another(&self, t: usize, predicted: ProbeId, record: &Record) -> String {
         let th = &self.k.threads[t];
         match (predicted, record.probe()) {
-            (_, Some(ProbeId::BufExport)) if self.k.bufs.iter().any(|b| b.state == buf_state::LIVE && b.object == th.o) => {
+            (_, Some(ProbeId::BufExport))
+                if self.k.bufs.iter().any(|b| b.state == buf_state::LIVE && b.object == th.o) =>
+            {
                 format!("{} has a dma-buf already: this is a second one", self.obj_words(th.o))
             }
             (ProbeId::ObjectRelease | ProbeId::ObjectFree, _) => format!(
@@ -218,16 +224,26 @@ impl World {
         tidy(&mut bufs);
         for p in objs {
             let Some(o) = self.k.obj(p) else { continue };
-            let link = if o.link.is_null() { "no link".to_owned() } else { format!("link {}", self.buf_words(o.link)) };
+            let link = if o.link.is_null() {
+                "no link".to_owned()
+            } else {
+                format!("link {}", self.buf_words(o.link))
+            };
             let import = if o.import.is_null() { "" } else { ", an import" };
-            let handles: Vec<String> = self.k.handles.iter()
+            let handles: Vec<String> = self
+                .k
+                .handles
+                .iter()
                 .filter(|h| h.obj == p && h.state != handle_state::CLOSED)
                 .map(|h| format!("handle {} of {}", h.id, self.file_words(h.file)))
                 .collect();
             let handles = if handles.is_empty() { "no handle".to_owned() } else { handles.join(", ") };
             lines.push(format!(
                 "{}: {} references, handle count {}, {link}{import}, name {}, {handles}",
-                self.obj_words(p), o.kref, o.count, o.name
+                self.obj_words(p),
+                o.kref,
+                o.count,
+                o.name
             ));
         }
         for p in bufs {

@@ -99,7 +99,8 @@ pub(super) struct World {
 
 impl Hash for World {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { k, slots, files, devs: _, objs, bufs, attaches, fbs, taken, private, known: _, opened: _ } = self;
+        let Self { k, slots, files, devs: _, objs, bufs, attaches, fbs, taken, private, known: _, opened: _ } =
+            self;
         (k, files, objs, bufs, attaches, fbs, taken, private).hash(state);
         for s in slots {
             (s.tid, s.kind, s.given, s.opaque, s.at).hash(state);
@@ -155,8 +156,17 @@ impl World {
 
     /// A place for a thread; nothing when there are too many.
     pub fn take_slot(&mut self, tid: u32, at: u32) -> Option<usize> {
-        let fresh =
-            Slot { tid, kind: None, code: Rc::new([]), given: Given::default(), opaque: 0, at, last: at, freed: false, released: false };
+        let fresh = Slot {
+            tid,
+            kind: None,
+            code: Rc::new([]),
+            given: Given::default(),
+            opaque: 0,
+            at,
+            last: at,
+            freed: false,
+            released: false,
+        };
         let t = match self.slots.iter().position(|s| s.kind.is_none() && s.opaque == 0) {
             Some(t) => {
                 self.slots[t] = fresh;
@@ -379,7 +389,8 @@ impl World {
     pub fn settle(&mut self, cx: &Context<'_>, t: usize) -> Result<(), String> {
         loop {
             match self.at(t) {
-                Instr::Goto(_) | Instr::IfFailed(_) | Instr::IfYes(_) | Instr::IfNo(_) | Instr::Result(_) => {}
+                Instr::Goto(_) | Instr::IfFailed(_) | Instr::IfYes(_) | Instr::IfNo(_) | Instr::Result(_) => {
+                }
                 Instr::Do(what) if is_private(what) => {}
                 Instr::End if self.slots[t].kind.is_some() => {
                     self.finish(t);
