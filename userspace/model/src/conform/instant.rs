@@ -102,7 +102,7 @@ impl World {
                 None
             }
             (ProbeId::BufIoctl, Phase::Entry) => Some(Begin::Unpredicted(USERS)),
-            (ProbeId::BufIoctl, Phase::Return) => Some(self.named_buf(cx, record)?),
+            (ProbeId::BufIoctl, Phase::Return) => Some(self.named_buf(cx, i, record)?),
             (ProbeId::GemMmap, Phase::Return) | (ProbeId::GemVmOpen, Phase::Point) => {
                 let o = self.objs.find(record.payload::<Mapping>().obj);
                 let good = phase == Phase::Point || result(record, false) == 0;
@@ -253,6 +253,11 @@ impl World {
         let t = self.take_slot(record.header.tid, i).ok_or(room)?;
         (self.k.threads[t].a, self.k.threads[t].d) = (a, on);
         let dir = p.direction as u8;
+        // Tables have names of the model's own.
+        let of = |m: &&crate::state::Map| m.attach == a;
+        let table = self.k.maps.iter().filter(of).max_by_key(|m| m.dir == dir).map(|m| m.table);
+        let kept = p.cached_sgt != 0 && p.cached_sgt == p.sgt;
+        self.k.threads[t].n = table.filter(|_| !kept).unwrap_or(crate::effects::KEPT);
         match (probe, phase) {
             (ProbeId::Map, Phase::Return) => {
                 self.k.act(&cx.machine, t, Do::Map { dir });
@@ -279,12 +284,15 @@ impl World {
     }
 
     /// R52: a dma-buf with attachments cannot be named, up to 5.x.
-    fn named_buf(&self, cx: &Context<'_>, record: &Record) -> Result<Begin, Refusal> {
+    fn named_buf(&self, cx: &Context<'_>, i: u32, record: &Record) -> Result<Begin, Refusal> {
         let p: &BufIoctl = record.payload();
         let Some(d) = self.bufs.find(p.dma_buf).filter(|_| SET_NAME.contains(&p.cmd) && readable(record))
         else {
             return Ok(Begin::Unpredicted(USERS));
         };
+        if cx.trace.attaches_near(p.dma_buf, i) {
+            return Ok(Begin::Unpredicted("a device attaches or detaches meanwhile"));
+        }
         let attached = self.k.attaches.iter().any(|a| a.alive != 0 && a.buf == d);
         let busy = cx.machine.era.set_name_busy() && attached;
         let seen = result(record, false) == crate::ops::errno::EBUSY;

@@ -13,6 +13,8 @@ mod instant;
 mod names;
 mod programs;
 mod search;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod whatif;
 mod words;

@@ -81,7 +81,6 @@ const fn is_difference(wrong: Wrong) -> bool {
             | Wrong::UnmapWithoutMap
             | Wrong::ForeignDetach
             | Wrong::BadExport
-            | Wrong::SecondBuf
     )
 }
 
@@ -192,7 +191,8 @@ impl<'a> Search<'a> {
     /// Could something have come in another order before this record?
     fn has_orders(&self, world: &World, ix: u32) -> bool {
         let tid = self.cx.trace.get(ix).map_or(0, |r| r.header.tid);
-        world.slots.iter().any(|s| s.kind.is_some() && (s.tid != tid || s.given.ret < 0))
+        let by_buf = !self.cx.machine.era.cache_by_handle();
+        world.slots.iter().any(|s| s.kind.is_some() && (by_buf || s.tid != tid || s.given.ret < 0))
             || self.cx.trace.get(ix).is_some_and(|r| r.phase() == Some(Phase::Entry))
                 && self.cx.trace.return_of(ix).is_some_and(|r| super::trace::result(r, false) < 0)
     }

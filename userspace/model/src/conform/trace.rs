@@ -1,6 +1,6 @@
 //! The records of a trace, thread by thread.
 
-use gemscope_common::{Buf, Flags, Gem, Layout, Phase, ProbeId, Record, Settle};
+use gemscope_common::{Attachment, Buf, Flags, Gem, Layout, Phase, ProbeId, Record, Settle};
 use rustc_hash::FxHashMap;
 
 /// No record.
@@ -133,6 +133,18 @@ impl<'a> Trace<'a> {
     pub fn ends_after(&self, addr: u64, ix: u32) -> bool {
         let after = |l: &&(u32, bool)| l.0 > ix || ix == NONE;
         self.lives.get(&addr).is_some_and(|l| l.iter().find(after).is_some_and(|l| l.1))
+    }
+
+    /// Is another thread attaching a device to a dma-buf, or detaching one, around this record?
+    pub fn attaches_near(&self, buf: u64, ix: u32) -> bool {
+        const NEAR: usize = 256;
+        let (ix, tid) = (ix as usize, self.get(ix).map_or(0, |r| r.header.tid));
+        let around = self.records.iter().skip(ix.saturating_sub(NEAR)).take(2 * NEAR);
+        let mut others = around.filter(|r| r.header.tid != tid);
+        others.any(|r| {
+            matches!(r.probe(), Some(ProbeId::Attach | ProbeId::Detach))
+                && r.payload::<Attachment>().dma_buf == buf
+        })
     }
 
     /// Does no fd of this dma-buf close after this record, before its file goes?

@@ -11,7 +11,7 @@ use super::trace::Trace;
 use crate::code::{Do, Instr, Reg};
 use crate::era::Era;
 use crate::machine::Machine;
-use crate::state::{Entry, File, Kernel, MAX_DEVICES, Ptr, Thread, buf_state, get_mut, ptr};
+use crate::state::{Entry, File, Kernel, MAX_DEVICES, Ptr, Thread, buf_state, flag, get_mut, ptr};
 use crate::truth::Wrong;
 
 /// As many files at a time as an instruction can name.
@@ -346,6 +346,15 @@ impl World {
                     }
                     self.k.threads[t].pc += 1;
                 }
+                // Which of several entries of a dma-buf goes is up to the tree.
+                Instr::Do(Do::CacheRemoveBuf { f }) if self.several(cx, f, th_e(&self.k, t)) => match fails {
+                    None => return Ok(Stop::Choice),
+                    Some(second) => {
+                        self.k.threads[t].flags |= if second { flag::SECOND } else { 0 };
+                        self.one(cx, t)?;
+                        return Ok(Stop::Effect);
+                    }
+                },
                 Instr::Do(what) if !is_private(what) => {
                     self.one(cx, t)?;
                     return Ok(Stop::Effect);
@@ -354,6 +363,11 @@ impl World {
                 _ => self.one(cx, t)?,
             }
         }
+    }
+
+    fn several(&self, cx: &Context<'_>, f: u8, buf: Ptr) -> bool {
+        let of_buf = |e: &&Entry| e.file == f && e.buf.same_address(buf);
+        cx.machine.era.cache_is_tree() && self.k.cache.iter().filter(of_buf).count() > 1
     }
 
     /// Executes an instruction that neither waits nor writes a record.
@@ -510,6 +524,10 @@ impl World {
         }
         who
     }
+}
+
+fn th_e(k: &Kernel, t: usize) -> Ptr {
+    k.threads[t].e
 }
 
 /// Nobody else can tell when it is done.
