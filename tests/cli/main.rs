@@ -6,6 +6,7 @@ mod errors;
 mod golden;
 mod help;
 mod sequences;
+mod what_if;
 
 use std::path::{Path, PathBuf};
 
