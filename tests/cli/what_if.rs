@@ -42,7 +42,8 @@ fn a_close_by_dmabuf_removed_another_handles_entry() {
 
 #[test]
 fn nothing_is_different_by_the_recorded_rules() {
-    for (line, era) in [("5.10", "v5.7+cache-by-handle"), ("6.12", "v6.2"), ("newest", "v7.0-change-handle")] {
+    for (line, era) in [("5.10", "v5.7+cache-by-handle"), ("6.12", "v6.2"), ("newest", "v7.0-change-handle")]
+    {
         for name in ["s2", "s4", "s6", "s20", "six-step", "storm", "storm-flink", "close-twice"] {
             let (code, found) = what_if(&format!("{line}/{name}"), era);
             assert_eq!(code, Some(0), "{line} {name}: {found:#}");
@@ -71,8 +72,5 @@ fn it_is_told_in_words() {
              record 41, GEM_CLOSE: released-while-cached with dma-buf 1\n  [..]\n...\nassumed [..]\n",
         )
         .stderr_eq("");
-    gemscope()
-        .args(["replay", "fixtures/traces/6.12/s2.gemtrace", "--what-if", "v9"])
-        .assert()
-        .code(2);
+    gemscope().args(["replay", "fixtures/traces/6.12/s2.gemtrace", "--what-if", "v9"]).assert().code(2);
 }

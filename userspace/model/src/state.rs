@@ -177,9 +177,9 @@ pub struct Permit {
     pub obj: Ptr,
     pub file: u8,
     pub reserved: u8,
-    pub allowed: i8,
+    pub allowed: i16,
     /// `funcs->open` less `funcs->close`
-    pub opened: i8,
+    pub opened: i16,
 }
 
 /// An fd of a process.

@@ -59,6 +59,11 @@ impl World {
         if let Some(why) = unpredicted(probe) {
             return Ok(Begin::Unpredicted(why));
         }
+        if self.is_full() {
+            return Err(Refusal::Room(
+                "more buffers, handles or attachments at a time than the model has room for",
+            ));
+        }
         let plan = match self.plan(cx, i, record, probe, phase)? {
             Some(plan) => plan,
             None => match self.instant(cx, i, record, probe, phase)? {

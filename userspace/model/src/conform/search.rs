@@ -23,7 +23,7 @@ use crate::truth::Wrong;
 /// So many states are tried beside the first order before nothing is said.
 const MOST_STATES: u64 = 400_000;
 /// So many records back another order is looked for.
-const MOST_BACK: usize = 4096;
+const MOST_BACK: usize = 1024;
 
 /// What a record came to.
 #[derive(Clone, Copy)]

@@ -42,7 +42,6 @@ fn run(name: &str, era: Era, seed: u64) -> Option<Vec<Record>> {
         machine.step(&mut k, usize::from(go.thread), usize::from(go.choice), &mut recorder);
     }
     recorder.settle(&machine, &k);
-    drop(recorder);
     Some(records)
 }
 

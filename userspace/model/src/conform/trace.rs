@@ -115,8 +115,10 @@ impl<'a> Trace<'a> {
     /// The return of the call whose entry is `ix`.
     pub fn return_of(&self, ix: u32) -> Option<&'a Record> {
         let probe = self.get(ix)?.probe()?;
+        /// Longer than any call that ends.
+        const LONGEST: usize = 1 << 16;
         let mut depth = 0;
-        self.from(ix).find_map(|(_, r)| {
+        self.from(ix).take(LONGEST).find_map(|(_, r)| {
             if r.probe() != Some(probe) {
                 return None;
             }

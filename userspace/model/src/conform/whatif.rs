@@ -24,6 +24,8 @@ use crate::truth::{About, Fact, Wrong};
 /// Everything is one process's, and one thread's.
 const PROCESS: u8 = 0;
 const MAX_FILES: usize = 127;
+/// As many fds and handles at a time as the model can number.
+const MOST: usize = 16_000;
 
 /// What would have gone wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -421,7 +423,8 @@ fn run(era: Era, ops: &[Op], skip: &FxHashSet<usize>, settled: bool) -> Vec<Came
     let mut fresh =
         |k: &Kernel| -> Vec<Fact> { k.facts.iter().copied().filter(|f| known.insert(*f)).collect() };
     for (ix, op) in ops.iter().enumerate() {
-        let mut came = if skip.contains(&ix) { Came::default() } else { run.make(op) };
+        let full = run.k.fds.len().max(run.k.handles.len()) > MOST;
+        let mut came = if full || skip.contains(&ix) { Came::default() } else { run.make(op) };
         came.facts = fresh(&run.k);
         all.push(came);
     }

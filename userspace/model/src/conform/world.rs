@@ -19,6 +19,9 @@ const MAX_FILES: usize = 127;
 /// As many threads inside calls as a lock can name.
 const MAX_THREADS: usize = 250;
 
+/// As many things of a kind at a time as are followed.
+const MOST: usize = 16_000;
+
 /// What user space and drivers decided, as observed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Given {
@@ -147,6 +150,14 @@ impl World {
             known: Vec::new(),
             opened: 0,
         }
+    }
+
+    /// Is there more of anything than the model's numbers can count?
+    pub fn is_full(&self) -> bool {
+        let k = &self.k;
+        let lists =
+            [k.objs.len(), k.bufs.len(), k.handles.len(), k.attaches.len(), k.maps.len(), k.fbs.len()];
+        lists.into_iter().any(|len| len > MOST) || self.taken.iter().any(|t| t.1 as usize > MOST)
     }
 
     /// The thread that is in a call.
