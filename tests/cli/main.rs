@@ -3,8 +3,11 @@
 mod codes;
 mod conformance;
 mod errors;
+mod explore;
 mod golden;
 mod help;
+mod model;
+mod readme;
 mod sequences;
 mod what_if;
 

@@ -10,6 +10,7 @@ mod ebpf;
 mod expect;
 mod extract;
 mod fixtures;
+mod history;
 mod index;
 mod initramfs;
 mod kernels;
@@ -53,6 +54,8 @@ enum Task {
     Detection(detection::DetectionArgs),
     /// Hold the engine against the model's truth: every interleaving of every scenario in every profile.
     Truth(truth::TruthArgs),
+    /// Write docs/history.md, or check it: what can go wrong between two threads in which era of the kernel.
+    History(history::HistoryArgs),
     /// Record the traces that tests replay.
     Fixtures(fixtures::FixturesArgs),
     /// Bring BTF and symbols out of booted kernels.
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Task::VmMatrix(args) => matrix::run(&args),
         Task::Detection(args) => detection::run(&args),
         Task::Truth(args) => truth::run(&args),
+        Task::History(args) => history::run(&args),
         Task::Fixtures(args) => fixtures::run(&args),
         Task::KernelExtract(args) => extract::run(&args),
     };

@@ -47,6 +47,12 @@ const STEPS: &[Step] = &[
         run: test,
     },
     Step {
+        name: "truth",
+        about: "the engine against the model: every interleaving of every scenario in every profile",
+        prepare: setup::c_compiler,
+        run: crate::truth::step,
+    },
+    Step {
         name: "ebpf",
         about: "the committed eBPF object against its sources",
         prepare: setup::ebpf,

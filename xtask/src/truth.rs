@@ -17,7 +17,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::Args;
 use gemscope_common::{Features, Profile};
-use gemscope_model::{BUILTIN, Era, Fact, Scenario, observe};
+use gemscope_model::{BUILTIN, Era, Scenario, observe};
 
 use crate::matrix::Tally;
 use watch::Watch;
@@ -37,6 +37,9 @@ pub struct TruthArgs {
     /// Walk every sequence of records on its own: slow, and a check on what is walked as one.
     #[arg(long)]
     one_by_one: bool,
+    /// Show the records of the first run that does not agree.
+    #[arg(long)]
+    show: bool,
     /// Random runs with random losses for each scenario and profile.
     #[arg(long, value_name = "N", default_value_t = 40)]
     losses: u32,
@@ -47,7 +50,15 @@ pub struct TruthArgs {
 
 impl Default for TruthArgs {
     fn default() -> Self {
-        Self { filter: None, profile: None, verbose: false, one_by_one: false, losses: 40, limit: 20_000_000 }
+        Self {
+            filter: None,
+            profile: None,
+            verbose: false,
+            one_by_one: false,
+            show: false,
+            losses: 40,
+            limit: 20_000_000,
+        }
     }
 }
 
@@ -185,11 +196,21 @@ fn in_parallel<J: Sync, R: Send>(jobs: &[J], work: impl Fn(&J) -> R + Sync) -> V
 fn one(scenario: &Scenario, era: Era, args: &TruthArgs) -> Sum {
     let machine = scenario.machine(era, true);
     let mut sum = Sum::default();
-    let watch = Watch::new(era, args.one_by_one);
+    let watch = Watch::new(era, args.one_by_one, args.show);
     let seen = observe(&machine, watch, args.limit, &mut |o| {
-        let certain: Vec<Fact> = o.certain().collect();
-        let possible: Vec<Fact> = o.ends.iter().flatten().copied().collect();
-        sum.wrong.extend(match_::compare(&machine, o.watcher.engine(), &certain, &possible));
+        let lines = match_::compare(o.watcher.engine(), o.ends);
+        if args.show && !lines.is_empty() && sum.wrong.is_empty() {
+            let findings = o.watcher.engine().findings().iter();
+            let findings =
+                findings.map(|f| format!("{} tainted {} at {}", f.rule.name(), f.tainted, f.event.at.seq));
+            eprintln!(
+                "{}\n{lines:#?}\n{:?}\n{:#?}",
+                o.watcher.lines().join("\n"),
+                o.ends,
+                findings.collect::<Vec<_>>()
+            );
+        }
+        sum.wrong.extend(lines);
     });
     (sum.nodes, sum.steps, sum.ends) = (seen.nodes, seen.steps, seen.ends);
     (sum.records, sum.interleavings) = (seen.records, seen.interleavings as f64);

@@ -1,13 +1,14 @@
 //! Arguments as typed. What they mean together is resolved by the commands.
 
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use gemscope_common::{ProbeId, Profile, scope};
 use gemscope_model::Era;
 
-use crate::values;
+use crate::values::{self, Eras, Source};
 
 /// Exit codes, for the help of every command.
 const EXIT_CODES: &str = "\
@@ -56,6 +57,8 @@ pub enum Command {
     Record(RecordArgs),
     /// Judge a trace, on any machine
     Replay(ReplayArgs),
+    /// Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era
+    Explore(ExploreArgs),
     /// What a rule means; without one, all rules
     Explain(ExplainArgs),
     /// What this kernel offers and what is missing, rule by rule
@@ -104,8 +107,11 @@ impl AtExit {
 #[command(after_help = EXIT_CODES, after_long_help = CHECK_HELP)]
 pub struct CheckArgs {
     /// Judge this trace instead of running a command
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["command", "output", "timeout", "grace", "capture"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["command", "output", "timeout", "grace", "capture", "source", "seed", "worst"])]
     pub trace: Option<PathBuf>,
+    /// The model instead of a kernel
+    #[command(flatten)]
+    pub model: ModelArgs,
     /// Write a trace too
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -119,7 +125,7 @@ pub struct CheckArgs {
     #[arg(long, value_name = "MS", default_value_t = 2000)]
     pub grace: u64,
     /// Stop the command after this many seconds; the verdict is undecided then
-    #[arg(long, value_name = "SECS", value_parser = values::seconds)]
+    #[arg(long, value_name = "SECS", value_parser = values::seconds, conflicts_with = "source")]
     pub timeout: Option<f64>,
     /// Report as JSON lines
     #[arg(long)]
@@ -128,13 +134,14 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub capture: CaptureArgs,
     /// The command and its arguments
-    #[arg(last = true, value_name = "CMD", required_unless_present = "trace")]
+    #[arg(last = true, value_name = "CMD", required_unless_present_any = ["trace", "source"])]
     pub command: Vec<OsString>,
 }
 
 const CHECK_HELP: &str = "\
 CMD keeps stdin, stdout and stderr. The report goes to stderr, or to the file of --report, so
-that CMD's stdout stays CMD's own. With --trace there is no CMD and the report goes to stdout.
+that CMD's stdout stays CMD's own. With --trace or --source there is no CMD and the report goes to
+stdout.
 Under sudo, CMD runs as the user who called sudo.
 
 Exit codes are about the verdict only; the report tells CMD's own status:
@@ -154,14 +161,17 @@ pub struct RecordArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
     /// Stop after this many seconds
-    #[arg(short, long, value_name = "SECS", value_parser = values::seconds)]
+    #[arg(short, long, value_name = "SECS", value_parser = values::seconds, conflicts_with = "source")]
     pub duration: Option<f64>,
     /// Wait this long for the kernel to finish what the command began, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 2000)]
     pub grace: u64,
     /// Store kernel addresses as they are instead of stand-ins
-    #[arg(long)]
+    #[arg(long, conflicts_with = "source")]
     pub raw_addresses: bool,
+    /// The model instead of a kernel
+    #[command(flatten)]
+    pub model: ModelArgs,
     /// How to observe
     #[command(flatten)]
     pub capture: CaptureArgs,
@@ -169,6 +179,71 @@ pub struct RecordArgs {
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<OsString>,
 }
+
+/// The executable kernel as the source of records: no root, no GPU.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ModelArgs {
+    /// Take the records of one run of a scenario in the model instead of the kernel's: `model:SCENARIO[@PROFILE]`, as
+    /// in `gemscope explore`
+    #[arg(
+        long,
+        value_name = "SOURCE",
+        value_parser = values::source,
+        conflicts_with_all = ["command", "capture", "grace"],
+        help_heading = "Model"
+    )]
+    pub source: Option<Source>,
+    /// Which interleaving runs: the same number always gives the same one
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        requires = "source",
+        conflicts_with = "command",
+        help_heading = "Model"
+    )]
+    pub seed: u64,
+    /// Run the shortest interleaving that goes wrong, if there is one
+    #[arg(long, requires = "source", conflicts_with_all = ["seed", "command"], help_heading = "Model")]
+    pub worst: bool,
+}
+
+/// Arguments of `explore`.
+#[derive(Debug, Args)]
+#[command(after_help = EXPLORE_CODES)]
+pub struct ExploreArgs {
+    /// The name of a scenario that comes with gemscope, a file with one, or `-` for stdin; without it, the names are
+    /// listed
+    pub scenario: Option<String>,
+    /// List the scenarios that come with gemscope
+    #[arg(long, conflicts_with = "scenario")]
+    pub list: bool,
+    /// By the rules of this kernel: a profile, and +FEATURE or -FEATURE after it; `all` is every profile; may be given
+    /// again [default: the newest]
+    #[arg(long, value_name = "PROFILE", value_parser = values::eras, requires = "scenario")]
+    pub profile: Vec<Eras>,
+    /// Write the shortest bad interleaving as a trace
+    #[arg(short, long, value_name = "FILE", requires = "scenario")]
+    pub output: Option<PathBuf>,
+    /// Memory for states, as 512M or 8G
+    #[arg(long, value_name = "SIZE", value_parser = values::memory, default_value = "2G")]
+    pub memory: usize,
+    /// Threads to work with [default: one for each processor]
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+    /// Print JSON lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+const EXPLORE_CODES: &str = "\
+docs/scenarios.md has the language of scenarios.
+
+Exit codes:
+  0  every interleaving is good
+  1  a bad state was found
+  2  could not run: usage, no such scenario, a mistake in it
+  3  not exhausted: nothing bad was found in what fits into the memory";
 
 /// How to observe: filters in the kernel, probes, buffers.
 #[derive(Clone, Debug, Default, Args)]

@@ -28,6 +28,16 @@ impl Exit {
             Verdict::Undecided(_) => Self::Undecided,
         }
     }
+
+    /// The code of explorations: a bad state found counts, whatever else was left out.
+    #[must_use]
+    pub const fn of_exploration(bad: bool, exhausted: bool) -> Self {
+        match (bad, exhausted) {
+            (true, _) => Self::Findings,
+            (false, true) => Self::Clean,
+            (false, false) => Self::Undecided,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -47,5 +57,7 @@ mod tests {
         assert_eq!(of(Verdict::Findings), 1);
         assert_eq!(Exit::CannotRun as u8, 2);
         assert_eq!(of(Verdict::Undecided(Vec::new())), 3);
+        let of = |bad, exhausted| Exit::of_exploration(bad, exhausted) as u8;
+        assert_eq!([of(false, true), of(true, true), of(true, false), of(false, false)], [0, 1, 1, 3]);
     }
 }

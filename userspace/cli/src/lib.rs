@@ -7,9 +7,12 @@ pub mod args;
 mod capture;
 mod commands;
 pub mod exit;
+mod explore;
 #[cfg(test)]
 mod fixture;
+mod model;
 pub mod pipeline;
+mod scenario;
 pub mod source;
 mod ui;
 mod values;
@@ -39,7 +42,11 @@ pub fn main() -> ExitCode {
     match run(cli.command, &ui) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            ui::say(&paragraph(&error));
+            match error.downcast_ref::<scenario::Mistake>() {
+                // It shows the line at fault: more than a paragraph.
+                Some(mistake) => ui::say(&mistake.to_string()),
+                None => ui::say(&paragraph(&error)),
+            }
             Exit::CannotRun.into()
         }
     }
@@ -74,6 +81,7 @@ fn run(command: Command, ui: &Ui) -> anyhow::Result<Exit> {
         Command::Check(args) => commands::check::run(args, ui),
         Command::Record(args) => commands::record::run(args, ui),
         Command::Replay(args) => commands::replay::run(&args, ui),
+        Command::Explore(args) => commands::explore::run(&args, ui),
         Command::Explain(args) => commands::explain::run(&args, ui),
         Command::Doctor(args) => commands::doctor::run(&args, ui),
         Command::Probes(args) => commands::probes::run(&args, ui),

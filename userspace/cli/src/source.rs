@@ -130,7 +130,8 @@ pub fn conclude(judge: Judge, mut context: Context, definitions: Definitions) ->
     Judged { judgement: judge.judgement(), judge, context, definitions }
 }
 
-fn config(header: &TraceHeader, options: &Options, context: &mut Context) -> Config {
+/// How to judge what comes with this header.
+pub(crate) fn config(header: &TraceHeader, options: &Options, context: &mut Context) -> Config {
     const NEWEST: Profile = Profile::V7_0;
     let (features, unknown) = header.features();
     if !unknown.is_empty() {

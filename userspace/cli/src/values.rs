@@ -25,13 +25,61 @@ pub fn profile(text: &str) -> Result<Profile, String> {
     })
 }
 
-/// The rules of a kernel, by name: a profile with features added and taken.
+/// The rules of a kernel: a profile with features added or taken away.
 pub fn era(text: &str) -> Result<Era, String> {
     Era::parse(text).map_err(|word| {
-        let names: Vec<_> = Profile::ALL.iter().map(|p| p.name()).collect();
-        let word = escape::name(word.as_bytes());
-        format!("`{word}` is none of the profiles {}, and no feature", names.join(", "))
+        let profiles: Vec<_> = Profile::ALL.iter().map(|p| p.name()).collect();
+        let changes: Vec<_> = Era::changes().collect();
+        format!(
+            "`{}` is not known; the profiles are {}; after one, +WORD adds and -WORD takes away: {}",
+            escape::name(word.as_bytes()),
+            profiles.join(", "),
+            changes.join(", ")
+        )
     })
+}
+
+/// One kernel's rules, or all profiles.
+pub fn eras(text: &str) -> Result<Eras, String> {
+    match text {
+        "all" => Ok(Eras::All),
+        text => era(text).map(Eras::One),
+    }
+}
+
+/// What `--profile` of `explore` may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Eras {
+    /// Every profile as it was.
+    All,
+    /// This one.
+    One(Era),
+}
+
+/// A source of records that is no kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The scenario, by name or path.
+    pub scenario: String,
+    /// The rules.
+    pub era: Era,
+}
+
+/// `model:SCENARIO[@PROFILE]`
+pub fn source(text: &str) -> Result<Source, String> {
+    let Some(rest) = text.strip_prefix("model:").filter(|rest| !rest.is_empty()) else {
+        return Err("the only source is `model:SCENARIO[@PROFILE]`".to_owned());
+    };
+    let (scenario, era) = match rest.rsplit_once('@') {
+        Some((scenario, name)) => (scenario, era(name)?),
+        None => (rest, newest()),
+    };
+    Ok(Source { scenario: scenario.to_owned(), era })
+}
+
+/// The newest rules.
+pub fn newest() -> Era {
+    Era::of(Profile::ALL.last().copied().unwrap_or(Profile::V7_0))
 }
 
 /// Seconds, as a number with a fraction.
@@ -53,6 +101,17 @@ pub fn comm(text: &str) -> Result<String, String> {
 /// A size of the ring buffer: the next power of two.
 pub fn ring_size(text: &str) -> Result<usize, String> {
     let wrong = || "give a size from 4K to 1G, as 512K or 64M".to_owned();
+    let bytes = bytes(text).and_then(usize::checked_next_power_of_two).ok_or_else(wrong)?;
+    if RING.contains(&bytes) { Ok(bytes) } else { Err(wrong()) }
+}
+
+/// A size of memory.
+pub fn memory(text: &str) -> Result<usize, String> {
+    bytes(text).filter(|n| *n > 0).ok_or_else(|| "give a size, as 512M or 8G".to_owned())
+}
+
+/// Bytes, with a unit.
+fn bytes(text: &str) -> Option<usize> {
     let (digits, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
         Some(at) => text.split_at(at),
         None => (text, ""),
@@ -62,11 +121,9 @@ pub fn ring_size(text: &str) -> Result<usize, String> {
         "K" | "KB" | "KIB" => 1 << 10,
         "M" | "MB" | "MIB" => 1 << 20,
         "G" | "GB" | "GIB" => 1 << 30,
-        _ => return Err(wrong()),
+        _ => return None,
     };
-    let bytes = digits.parse::<usize>().ok().and_then(|n| n.checked_mul(scale)).ok_or_else(wrong)?;
-    let bytes = bytes.checked_next_power_of_two().ok_or_else(wrong)?;
-    if RING.contains(&bytes) { Ok(bytes) } else { Err(wrong()) }
+    digits.parse::<usize>().ok().and_then(|n| n.checked_mul(scale))
 }
 
 /// `: did you mean X?` for the candidate that is nearest, or nothing.
@@ -108,6 +165,22 @@ mod tests {
         for wrong in ["", "K", "1", "2G", "1T", "-1", "18446744073709551615", "99999999999999999999K"] {
             assert!(ring_size(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn eras_and_sources() {
+        assert_eq!(era("v6.16+change-handle").unwrap().name(), "v6.16+change-handle");
+        let says = era("v6.16+nonsense").unwrap_err();
+        for word in ["`nonsense`", "v3.5", "change-handle", "change-handle-two-stage"] {
+            assert!(says.contains(word), "{says}");
+        }
+        assert_eq!(eras("all"), Ok(Eras::All));
+        let plain = Source { scenario: "twins".to_owned(), era: newest() };
+        assert_eq!(source("model:twins"), Ok(plain));
+        assert_eq!(source("model:a@b/c@v3.9").unwrap().scenario, "a@b/c");
+        assert!(source("kernel").is_err() && source("model:").is_err() && source("model:x@y").is_err());
+        assert_eq!(memory("3M"), Ok(3 << 20));
+        assert!(memory("0").is_err() && memory("1X").is_err());
     }
 
     #[test]

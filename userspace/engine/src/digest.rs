@@ -100,9 +100,10 @@ impl Engine {
     fn digest_file(&self, file: &File) -> u64 {
         let File { addr, number: _, minor, client, opened, handles, creating, sure } = file;
         let slots = handles.slots().map(|(id, slot)| {
-            let Past { closed, created: _, object: _, incarnations, owed, owed_before, size } = slot.past;
+            let Past { closed, created: _, moved, object: _, incarnations, owed, owed_before, size } =
+                slot.past;
             let live = slot.live.map(|h| self.of_handle(h));
-            hash((id, live, closed.is_known(), incarnations, owed, owed_before, size))
+            hash((id, live, closed.is_known(), moved > closed.seq, incarnations, owed, owed_before, size))
         });
         let creating = unordered(creating.iter().map(|h| self.of_handle(*h)));
         hash((addr, minor, client, opened.is_known(), unordered(slots), creating, sure))

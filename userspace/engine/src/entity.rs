@@ -220,6 +220,8 @@ pub(crate) struct Past {
     pub closed: Stamp,
     /// Record position of its creation.
     pub created: u64,
+    /// Record position of the last move away from this number; 0 when none.
+    pub moved: u64,
     pub object: u32,
     /// Incarnations begun so far.
     pub incarnations: u32,

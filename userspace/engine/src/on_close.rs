@@ -47,10 +47,18 @@ impl Engine {
             })
             .or_else(|| moving.and_then(|c| c.handle).filter(|h| self.state.handles.contains_key(*h)));
         let by_file = self.threads.at(thread).inside(ProbeId::FileClose);
+        if let Some(delete) = self.threads.at(thread).innermost(&[ProbeId::HandleDelete]) {
+            delete.made = true;
+        }
         let mut frame = Frame::new(ProbeId::HandleRelease, at);
         (frame.file, frame.object, frame.handle, frame.id) = (Some(file), Some(object), key, p.handle);
         if moving.is_some() {
             self.closed_while_moving(file, object, p.handle, at);
+        }
+        // R27, B13: closed under a number that it had been moved away from: its count is another one's.
+        let past = self.state.files[file].handles.get(p.handle).map(|s| s.past).unwrap_or_default();
+        if key.is_none() && past.moved > past.closed.seq {
+            self.report_counted_twice(file, object, p.handle, at, Stamp::default());
         }
         if let Some(key) = key {
             if by_file {
@@ -150,6 +158,10 @@ impl Engine {
         let Some(key) = key else { return };
         if self.state.handles.get(key).is_some_and(|h| h.phase != Life::Creating) {
             self.check_cache_left(key, at);
+            // Closed under the number that it was moving to, it did not end under the old one.
+            if let Some(to) = frame.map(|f| f.id).filter(|id| self.state.handles[key].id != *id) {
+                self.renumber(key, to, at);
+            }
             self.end_handle(key, at);
         }
     }
@@ -162,6 +174,7 @@ impl Engine {
             // The release inside was not seen: the handle is gone all the same.
             let live = self.state.files[key].handles.live(p.handle);
             if let (Some(live), Some(frame)) = (live, frame)
+                && !frame.made
                 && self
                     .state
                     .handles
@@ -177,6 +190,10 @@ impl Engine {
         if record.ret_i32() != -EINVAL || !self.reach.in_scope(at.tgid) {
             return;
         }
+        // R27: under way to another number, it may have been refused for that.
+        if self.calls.moving(key, p.handle).is_some() {
+            return;
+        }
         // R14: refused. A close of a number that was closed before, and not given out again before this call began.
         let file = &self.state.files[key];
         let Some(slot) = file.handles.get(p.handle) else { return };
@@ -189,7 +206,9 @@ impl Engine {
             Life::Creating => false,
         });
         // Closed before this call began, or since: then the one that is closed must have been there before.
-        let before = past.closed.is_known() && past.closed.seq.min(past.created) < frame.at.seq;
+        let before = past.closed.is_known()
+            && past.moved <= past.closed.seq
+            && past.closed.seq.min(past.created) < frame.at.seq;
         let later = live.is_none_or(|h| self.state.handles[h].created.seq > frame.at.seq);
         if taken.is_none() && !(before && later) {
             return;

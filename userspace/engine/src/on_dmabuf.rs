@@ -86,11 +86,14 @@ impl Engine {
             ProbeId::BufRelease if p.dma_buf != 0 => {
                 self.file_released(p, at);
                 if let Some(buf) = self.state.find_buf(p.dma_buf) {
+                    self.check_uncounted_entries(buf, at);
                     self.check_attachments_left(buf, at);
                     self.state.end_buf(buf, at);
                 }
             }
             ProbeId::BufFdClose if p.dma_buf != 0 => {
+                // The file of an open fd is gone.
+                self.check_use(p.dma_buf, What::FdGiven, at, thread);
                 self.fd_closed(p, at, record.header.flags & Flags::EXITING != 0);
             }
             _ => {}
@@ -117,11 +120,11 @@ impl Engine {
         // A handle may outlive its object by a few instructions, and by more where records were lost.
         let Some(o) = self.state.objects.get(object) else { return };
         // The link is not always there while the buffer is (R26): a framebuffer may bring a handle back without it.
-        let first = [o.link, o.exported].into_iter().flatten();
+        let mut first = [o.link, o.exported].into_iter().flatten();
         // A handle may have become another object's unseen.
         let tainted = self.state.stale(o.link_sure) || exporting.is_none() && self.state.stale(o.sure);
         let unreleased = |b: &BufKey| self.state.bufs.get(*b).is_some_and(|b| b.released.is_none());
-        let alive = first.filter(unreleased).next();
+        let alive = first.find(unreleased);
         if let Some(first) = alive {
             let earlier = self.state.bufs[first].born;
             let entity = self.buf_entity(buf);
@@ -214,12 +217,8 @@ impl Engine {
         let holds = self.state.bufs[buf].holds.clone();
         for hold in holds {
             let (rule, what, sure) = match hold.kind {
-                // Up to 3.9 a close under way may have taken the entry out already.
-                HoldKind::Cache(file, id)
-                    if self.config.profile < Profile::V3_10 && self.being_deleted(file, id, at.tid) =>
-                {
-                    continue;
-                }
+                // Without a reference it may be on its way out of the cache: see `check_uncounted_entries`.
+                HoldKind::Cache(..) if self.config.profile < Profile::V3_10 => continue,
                 HoldKind::Cache(file, _) => {
                     let Some(f) = self.state.files.get(file) else { continue };
                     (RuleId::ReleasedWhileCached, What::Cached, f.sure)
@@ -240,6 +239,24 @@ impl Engine {
                 .against(what, hold.at)
                 .evidence(evidence)
                 .tainted(tainted || self.state.stale(sure));
+            self.file(case);
+        }
+    }
+
+    /// B1: up to 3.9 entries hold no reference. One whose removal has not begun when the file is gone for sure points to nothing.
+    fn check_uncounted_entries(&mut self, buf: BufKey, at: Stamp) {
+        if self.config.profile >= Profile::V3_10 {
+            return;
+        }
+        let b = &self.state.bufs[buf];
+        let tainted = self.state.stale(b.sure) || !b.born.is_known();
+        for hold in b.holds.clone() {
+            let HoldKind::Cache(file, _) = hold.kind else { continue };
+            let Some(f) = self.state.files.get(file) else { continue };
+            let case = Case::new(RuleId::ReleasedWhileCached, self.buf_entity(buf), What::FileReleased, at)
+                .against(What::Cached, hold.at)
+                .evidence(self.buf_evidence(buf))
+                .tainted(tainted || self.state.stale(f.sure));
             self.file(case);
         }
     }

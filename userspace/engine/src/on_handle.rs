@@ -195,8 +195,17 @@ impl Engine {
             let (object, size) = of.unwrap_or((slot.past.object, slot.past.size));
             let owed_before = slot.past.owed_before + slot.past.owed;
             let (owed, incarnations) = (h.acquired.saturating_sub(1), h.incarnation + 1);
-            slot.past =
-                Past { closed: at, created: h.created.seq, object, incarnations, owed, owed_before, size };
+            let moved = slot.past.moved;
+            slot.past = Past {
+                closed: at,
+                created: h.created.seq,
+                moved,
+                object,
+                incarnations,
+                owed,
+                owed_before,
+                size,
+            };
         }
     }
 
@@ -260,16 +269,16 @@ impl Engine {
             {
                 self.report_counted_twice(file, object, p.new_handle, at, closed);
             }
+            if id != p.handle
+                && let Some(key) = self.state.files[file].handles.live(p.handle)
+            {
+                self.renumber(key, p.new_handle, at);
+            }
             return;
         }
-        let f = &mut self.state.files[file];
-        let Some(key) = f.handles.slot(p.handle).live.take() else { return };
-        let slot = f.handles.slot(p.new_handle);
-        slot.live = Some(key);
-        let incarnation = slot.past.incarnations;
-        slot.past.incarnations += 1;
+        let Some(key) = self.state.files[file].handles.live(p.handle) else { return };
+        self.renumber(key, p.new_handle, at);
         let Some(h) = self.state.handles.get_mut(key) else { return };
-        (h.id, h.incarnation) = (p.new_handle, incarnation);
         // Its cache entry is keyed anew: one was made for the new number, and the old one's removal is no close.
         h.cache_removed = false;
         match call.and_then(|c| c.buf) {
@@ -282,6 +291,21 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// A handle has another number from here on.
+    pub(crate) fn renumber(&mut self, key: HandleKey, to: u32, at: Stamp) {
+        let Some(h) = self.state.handles.get_mut(key) else { return };
+        let Some(f) = self.state.files.get_mut(h.file) else { return };
+        let old = f.handles.slot(h.id);
+        if old.live == Some(key) {
+            old.live = None;
+        }
+        old.past.moved = at.seq;
+        let new = f.handles.slot(to);
+        new.live = Some(key);
+        (h.id, h.incarnation) = (to, new.past.incarnations);
+        new.past.incarnations += 1;
     }
 
     /// R18: the PRIME cache of a closed file must be empty; the kernel's own root pointer tells.

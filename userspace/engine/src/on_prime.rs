@@ -38,7 +38,9 @@ impl Engine {
             (ProbeId::CacheAdd, _) => self.cache_add_ends(record, at, thread),
             (ProbeId::CacheRemove, Phase::Entry) => {
                 let mut frame = self.prime_frame(probe, p, at);
-                frame.handle = frame.file.and_then(|f| self.state.files[f].handles.live(p.handle));
+                let release = self.threads.at(thread).innermost(&[ProbeId::HandleRelease]).map(|f| f.handle);
+                let live = || frame.file.and_then(|f| self.state.files.get(f)?.handles.live(p.handle));
+                frame.handle = release.unwrap_or_else(live);
                 if self.config.profile < Profile::V3_10 {
                     self.uncounted_removal(&frame, thread, None);
                 }
@@ -84,6 +86,12 @@ impl Engine {
                 continue;
             };
             let before = |h: &&Hold| h.at.seq < frame.at.seq;
+            let Some(table) = self.state.files.get(file).map(|f| &f.handles) else { continue };
+            // An entry that was left of an earlier handle is nobody's loss.
+            let own = |id: &u32| {
+                let h = table.live(*id).and_then(|h| self.state.handles.get(h));
+                h.is_some_and(|h| h.cached == Some(buf))
+            };
             let others: Vec<u32> = b
                 .holds
                 .iter()
@@ -92,6 +100,7 @@ impl Engine {
                     HoldKind::Cache(of, id) if of == file => Some(id),
                     _ => None,
                 })
+                .filter(own)
                 .collect();
             if b.released.is_none() && !others.is_empty() {
                 self.check_entry_removed(file, frame.id, buf, at);
@@ -126,8 +135,7 @@ impl Engine {
 
     /// L8: the cache gave a handle that was closed before the call began. Its entry should have gone with it.
     fn check_dead_handle(&mut self, frame: &Frame, id: u32, at: Stamp) {
-        let Some(key) = frame.file else { return };
-        let f = &self.state.files[key];
+        let Some(f) = frame.file.and_then(|f| self.state.files.get(f)) else { return };
         let past = f.handles.get(id).map(|s| s.past).unwrap_or_default();
         if !f.creating.is_empty() || !past.closed.is_known() || past.closed.seq > frame.at.seq {
             return;

@@ -237,8 +237,12 @@ impl State {
         match self.buf_at.get(&addr) {
             Some(key) => *key,
             None => {
-                self.pre_existing += 1;
-                self.new_buf(addr, ino, 0, Stamp::default(), false)
+                let ended = self.graveyard.get(addr).map(|(at, ..)| *at);
+                self.pre_existing += u64::from(ended.is_none());
+                let key = self.new_buf(addr, ino, 0, Stamp::default(), false);
+                // Only a birth makes it another one.
+                (self.bufs[key].released, self.bufs[key].released_in) = (ended, self.epoch);
+                key
             }
         }
     }

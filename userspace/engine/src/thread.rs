@@ -16,7 +16,7 @@ pub(crate) struct Frame {
     pub probe: ProbeId,
     /// The nested event that the frame waits for has come (a put, an export, a removal).
     pub hit: bool,
-    /// A handle was created inside it.
+    /// A handle was created inside it; of a deletion, it was released inside.
     pub made: bool,
     /// A rule was broken at entry; judged at return, when the call's success is known.
     pub broken: bool,

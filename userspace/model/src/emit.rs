@@ -101,10 +101,15 @@ pub(crate) fn last_look(m: &Machine, k: &Kernel) -> Vec<Record> {
     look
 }
 
+/// The id of a process.
+pub const fn pid(process: u8) -> u32 {
+    (process as u32 + 1) * PIDS
+}
+
 /// The process and thread numbers of thread `t`: a process that is alone is its own main thread.
 #[must_use]
 pub fn ids(m: &Machine, k: &Kernel, t: usize) -> (u32, u32) {
-    let tgid = (u32::from(m.runner(k, t).map_or(0, |r| r.process)) + 1) * PIDS;
+    let tgid = pid(m.runner(k, t).map_or(0, |r| r.process));
     (tgid, tgid + t as u32)
 }
 

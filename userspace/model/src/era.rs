@@ -87,6 +87,11 @@ impl Era {
         features.chain(quirks)
     }
 
+    /// Every word that [`Self::parse`] knows after a sign: features, then what no symbol shows.
+    pub fn changes() -> impl Iterator<Item = &'static str> {
+        Features::ALL.iter().map(|(_, word)| *word).chain(Quirks::ALL.iter().map(|(_, word)| *word))
+    }
+
     /// The profile's name, with the features that were added to it or taken from it.
     #[must_use]
     pub fn name(self) -> String {

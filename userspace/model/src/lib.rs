@@ -8,6 +8,7 @@
 //! What it is not for: judging records, reading files, starting threads. [`explore()`] walks all interleavings with as
 //! many workers as the caller gives it.
 
+mod asm;
 mod code;
 mod conform;
 mod effects;
@@ -17,6 +18,7 @@ mod explore;
 mod list;
 mod machine;
 mod ops;
+mod pack;
 mod scenario;
 mod state;
 mod step;
@@ -29,11 +31,11 @@ pub use conform::{
 pub use emit::{PAGE, Recorder, TICK_NS};
 pub use era::{Era, Quirks};
 pub use explore::{
-    Alone, Crew, Found, Limits, Line, Move, Observation, Observed, Outcome, Progress, Watcher, Way, explore,
-    observe, tell as tell_way,
+    Alone, Crew, Did, Found, Limits, Line, Move, Observation, Observed, Outcome, Part, Progress, Watcher,
+    Way, explore, observe, play as play_way, run, tell as tell_way,
 };
 pub use machine::{FileDecl, Machine, Runner};
-pub use scenario::{BUILTIN, Kind, ParseError, Scenario, VERBS, Verb, VerbRow, builtin};
+pub use scenario::{BUILTIN, Kind, POINTS, ParseError, Scenario, VERBS, Verb, VerbRow, builtin};
 pub use state::Kernel;
 pub use step::Sink;
 pub use truth::{About, Fact, Wrong};

@@ -1,5 +1,6 @@
 //! A scenario made ready to run under one era: programs, names, what is fixed.
 
+use crate::asm::Call;
 use crate::code::{Do, Instr, Lock, Touches};
 use crate::era::Era;
 use crate::state::{Kernel, MAX_DEVICES, Thread};
@@ -11,10 +12,14 @@ pub struct Runner {
     pub name: String,
     pub(crate) process: u8,
     pub(crate) code: Vec<Instr>,
+    /// Its calls, in order.
+    pub(crate) calls: Vec<Call>,
     /// For each place in the program: the files that it still works on, as bits.
     pub(crate) files_ahead: Vec<u32>,
     /// Its process has begun to exit.
     pub(crate) exiting: bool,
+    /// For each place in the program: what the step there touches.
+    pub(crate) touches: Vec<Touches>,
     /// Runners with the same number have the same program and the same process.
     pub(crate) class: u16,
 }
@@ -71,11 +76,14 @@ impl Machine {
         k
     }
 
-    /// Threads that waited for a value go on to their next step if it is there.
+    /// Threads that waited for a value go on to their next step if it is there. What fails for want of a value gives a
+    /// value in turn.
     pub(crate) fn wake(&self, k: &mut Kernel) {
-        for t in self.active(k) {
-            if !self.at(k, t).is_step(self.records) {
-                self.settle(k, t, &mut ());
+        let mut gave = true;
+        while gave {
+            gave = false;
+            for t in self.active(k) {
+                gave |= !self.at(k, t).is_step(self.records) && self.settle(k, t, &mut ());
             }
         }
     }
@@ -118,7 +126,12 @@ impl Machine {
     /// Is everything done?
     #[must_use]
     pub fn is_over(&self, k: &Kernel) -> bool {
-        usize::from(k.phase) >= self.phases()
+        self.ends_with(k.phase)
+    }
+
+    /// Is everything done in this phase?
+    pub(crate) fn ends_with(&self, phase: u16) -> bool {
+        usize::from(phase) >= self.phases()
     }
 
     /// When every thread of the phase has ended the next one begins.
@@ -170,11 +183,9 @@ impl Machine {
 
     /// Is the next step of this thread one that no other can tell from a later or an earlier one?
     pub(crate) fn is_private(&self, k: &Kernel, t: usize) -> bool {
-        let touches = match self.at(k, t) {
-            // A lock is taken with what it is taken for.
-            Instr::Lock(_) => Touches::Everything,
-            other => other.touches(),
-        };
+        let Some(runner) = self.runner(k, t) else { return false };
+        let touches =
+            runner.touches.get(usize::from(k.threads[t].pc)).copied().unwrap_or(Touches::Everything);
         match touches {
             Touches::Nothing => true,
             Touches::Everything => false,
@@ -218,6 +229,16 @@ impl Kernel {
             }
         }
     }
+}
+
+/// What the step at each place of a program touches.
+pub(crate) fn touches(code: &[Instr]) -> Vec<Touches> {
+    let touches = |instr: &Instr| match instr {
+        // A lock is taken with what it is taken for.
+        Instr::Lock(_) => Touches::Everything,
+        other => other.touches(),
+    };
+    code.iter().map(touches).collect()
 }
 
 /// Which files the rest of a program works on, for every place in it.

@@ -6,13 +6,13 @@
 //!
 //! Everything here is small and plain: a state is copied for every step that is explored.
 
-use zerocopy::{Immutable, IntoBytes};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::list::List;
 use crate::truth::Fact;
 
 /// A kernel pointer: an address, and the incarnation it was taken for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, IntoBytes, Immutable)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, IntoBytes, FromBytes, Immutable)]
 #[repr(C)]
 pub struct Ptr {
     /// 1 and up; 0 is NULL.
@@ -45,7 +45,7 @@ pub trait Slot {
 }
 
 /// A GEM object.
-#[derive(Clone, Copy, Debug, Default, IntoBytes, Immutable)]
+#[derive(Clone, Copy, Debug, Default, IntoBytes, FromBytes, Immutable)]
 #[repr(C)]
 pub struct Obj {
     pub gen_: u16,
@@ -87,7 +87,7 @@ pub mod exporter {
 }
 
 /// A dma-buf.
-#[derive(Clone, Copy, Debug, Default, IntoBytes, Immutable)]
+#[derive(Clone, Copy, Debug, Default, IntoBytes, FromBytes, Immutable)]
 #[repr(C)]
 pub struct Buf {
     pub gen_: u16,
@@ -109,7 +109,7 @@ pub struct Buf {
 }
 
 /// A DRM file.
-#[derive(Clone, Copy, Debug, Default, IntoBytes, Immutable)]
+#[derive(Clone, Copy, Debug, Default, IntoBytes, FromBytes, Immutable)]
 #[repr(C)]
 pub struct File {
     /// 0 not yet, 1 open, 2 closed.
@@ -127,10 +127,12 @@ pub mod handle_state {
     pub const CLOSING: u8 = 2;
     /// Gone; kept to tell a number that was never given out from one that was closed.
     pub const CLOSED: u8 = 3;
+    /// The handle has another number now.
+    pub const MOVED: u8 = 4;
 }
 
 /// An entry of a file's handle table.
-#[derive(Clone, Copy, Debug, Default, IntoBytes, Immutable)]
+#[derive(Clone, Copy, Debug, Default, IntoBytes, FromBytes, Immutable)]
 #[repr(C)]
 pub struct Handle {
     pub obj: Ptr,
@@ -160,7 +162,7 @@ pub struct Handle {
 }
 
 /// An entry of a file's PRIME cache.
-#[derive(Clone, Copy, Debug, Default, IntoBytes, Immutable)]
+#[derive(Clone, Copy, Debug, Default, IntoBytes, FromBytes, Immutable)]
 #[repr(C)]
 pub struct Entry {
     pub buf: Ptr,
@@ -171,7 +173,7 @@ pub struct Entry {
 }
 
 /// What a file may do with an object: the mapping permission and the driver's state of its own.
-#[derive(Clone, Copy, Debug, Default, IntoBytes, Immutable)]
+#[derive(Clone, Copy, Debug, Default, IntoBytes, FromBytes, Immutable)]
 #[repr(C)]
 pub struct Permit {
     pub obj: Ptr,
@@ -183,7 +185,7 @@ pub struct Permit {
 }
 
 /// An fd of a process.
-#[derive(Clone, Copy, Debug, Default, IntoBytes, Immutable)]
+#[derive(Clone, Copy, Debug, Default, IntoBytes, FromBytes, Immutable)]
 #[repr(C)]
 pub struct Fd {
     pub buf: Ptr,
@@ -194,7 +196,7 @@ pub struct Fd {
 }
 
 /// An attachment of a device to a dma-buf.
-#[derive(Clone, Copy, Debug, Default, IntoBytes, Immutable)]
+#[derive(Clone, Copy, Debug, Default, IntoBytes, FromBytes, Immutable)]
 #[repr(C)]
 pub struct Attach {
     pub gen_: u16,
@@ -211,7 +213,7 @@ pub struct Attach {
 }
 
 /// A mapping of an attachment.
-#[derive(Clone, Copy, Debug, Default, IntoBytes, Immutable)]
+#[derive(Clone, Copy, Debug, Default, IntoBytes, FromBytes, Immutable)]
 #[repr(C)]
 pub struct Map {
     pub attach: Ptr,
@@ -222,7 +224,7 @@ pub struct Map {
 }
 
 /// A framebuffer of one plane.
-#[derive(Clone, Copy, Debug, Default, IntoBytes, Immutable)]
+#[derive(Clone, Copy, Debug, Default, IntoBytes, FromBytes, Immutable)]
 #[repr(C)]
 pub struct Framebuffer {
     pub gen_: u16,
@@ -237,7 +239,7 @@ pub struct Framebuffer {
 }
 
 /// A mapping of a process.
-#[derive(Clone, Copy, Debug, Default, IntoBytes, Immutable)]
+#[derive(Clone, Copy, Debug, Default, IntoBytes, FromBytes, Immutable)]
 #[repr(C)]
 pub struct Vma {
     /// Through a DRM file.
@@ -282,7 +284,7 @@ pub mod flag {
 }
 
 /// A thread: where it is in its program, and what it has in hand.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, IntoBytes, Immutable)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, IntoBytes, FromBytes, Immutable)]
 #[repr(C)]
 pub struct Thread {
     pub pc: u16,

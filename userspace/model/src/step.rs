@@ -82,9 +82,12 @@ impl Machine {
                 self.one(k, t, sink);
             }
         }
-        self.settle(k, t, sink);
-        self.wake(k);
-        self.next_phase(k);
+        if self.settle(k, t, sink) {
+            self.wake(k);
+            self.next_phase(k);
+        } else if self.at(k, t) == Instr::End {
+            self.next_phase(k);
+        }
     }
 
     /// Takes every lock that comes next.
@@ -132,12 +135,14 @@ impl Machine {
         sink.done(self, &before, k, t, instr);
     }
 
-    /// Goes on to the next step: everything up to it concerns nobody else.
-    pub(crate) fn settle<S: Sink>(&self, k: &mut Kernel, t: usize, sink: &mut S) {
+    /// Goes on to the next step: everything up to it concerns nobody else, but that others may wait for a value. Tells
+    /// whether one was given.
+    pub(crate) fn settle<S: Sink>(&self, k: &mut Kernel, t: usize, sink: &mut S) -> bool {
+        let mut gave = false;
         loop {
             let instr = self.at(k, t);
             if instr.is_step(self.records) {
-                return;
+                return gave;
             }
             let thread = &mut k.threads[t];
             match instr {
@@ -148,7 +153,7 @@ impl Machine {
                 Instr::Load(to, var, skip) => {
                     match k.vars[usize::from(var)] {
                         // Another thread will tell.
-                        0 => return,
+                        0 => return gave,
                         NEVER => {
                             thread.ret = errno::ENOENT;
                             thread.pc = skip;
@@ -166,6 +171,7 @@ impl Machine {
                         Instr::Store(var, from) => {
                             let value = if thread.ret < 0 { NEVER } else { thread.num(from) };
                             k.vars[usize::from(var)] = value;
+                            gave = true;
                         }
                         Instr::Clear => {
                             *thread = Thread { pc: thread.pc, ..Thread::default() };

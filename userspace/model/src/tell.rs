@@ -1,8 +1,10 @@
 //! What a step did, in the kernel's own words.
 
 use crate::code::{Do, Instr, Lock, Reg};
+use crate::emit;
 use crate::machine::Machine;
 use crate::state::{Kernel, Ptr, Thread};
+use crate::truth::{About, Fact, Wrong};
 
 /// A line for a mail to a kernel developer; nothing for what is of the model alone.
 pub(crate) fn line(m: &Machine, before: &Thread, k: &Kernel, t: usize, instr: Instr) -> Option<String> {
@@ -121,7 +123,8 @@ pub(crate) fn line(m: &Machine, before: &Thread, k: &Kernel, t: usize, instr: In
             Do::FdClose { .. } => format!("close(fd {})", before.x),
             Do::FdDup { .. } | Do::FdPath { .. } => format!("fd {} is a copy of fd {}", now.x, before.x),
             Do::Attach { .. } => format!("dma_buf_attach({})", buf(now.d)),
-            Do::Detach => format!("dma_buf_detach({})", buf(k.attach(before.a).map_or(before.e, |a| a.buf))),
+            // The end of an import has its dma-buf in E, a driver has it in D.
+            Do::Detach => format!("dma_buf_detach({})", buf(if now.e.is_null() { now.d } else { now.e })),
             Do::DetachFrom => format!("dma_buf_detach({})", buf(now.d)),
             Do::Map { .. } if now.ret < 0 => format!("dma_buf_map_attachment: {}", now.ret),
             Do::Map { .. } => "dma_buf_map_attachment".to_owned(),
@@ -149,4 +152,57 @@ pub(crate) fn line(m: &Machine, before: &Thread, k: &Kernel, t: usize, instr: In
 
 const fn yes(said: bool) -> &'static str {
     if said { "yes" } else { "no" }
+}
+
+/// What the state shows of something that is wrong, for who wants to see it; nothing where the fact says it all.
+pub(crate) fn shows(m: &Machine, k: &Kernel, fact: Fact) -> String {
+    let file = |f: u8| m.files.get(usize::from(f)).map_or("?", |f| f.name.as_str());
+    let obj = |n: u16| k.objs.iter().find(|o| o.alive != 0 && o.serial == n);
+    let slot = |n: u16| k.bufs.iter().position(|b| b.serial == n);
+    match (fact.wrong(), fact.about()) {
+        (Wrong::ReleasedWhileCached, About::Buf(n)) => {
+            let of = |p: Ptr| slot(n).is_some_and(|ix| p == crate::state::ptr(&k.bufs, ix));
+            let entries = k.cache.iter().filter(|e| of(e.buf));
+            let told = entries.map(|e| format!("{} has (handle {}, dmabuf{n})", file(e.file), e.id));
+            told.collect::<Vec<_>>().join(", ")
+        }
+        (Wrong::LostBuf, About::Buf(n)) => match slot(n).and_then(|ix| k.bufs.get(ix)) {
+            Some(b) => format!("{} left", refs(b.refs)),
+            None => String::new(),
+        },
+        (Wrong::LostObject, About::Object(n)) => {
+            obj(n).map_or_else(String::new, |o| format!("{} left", refs(o.kref)))
+        }
+        (Wrong::LostCount, About::Object(n)) => {
+            obj(n).map_or_else(String::new, |o| format!("it is {}", o.count))
+        }
+        // A thread that waits for itself; others that wait for each other are noticed by the walk.
+        (Wrong::Deadlock, _) => "it has that lock already".to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn refs(n: i16) -> String {
+    if n == 1 { "1 reference".to_owned() } else { format!("{n} references") }
+}
+
+impl Machine {
+    /// What a fact is about, in words.
+    #[must_use]
+    pub fn about(&self, about: About) -> String {
+        let file = |f: u8| self.files.get(usize::from(f)).map_or("?", |f| f.name.as_str());
+        match about {
+            About::Object(n) => format!("obj{n}"),
+            About::Buf(n) => format!("dmabuf{n}"),
+            About::File(f) => format!("file {}", file(f)),
+            About::Handle(f, n) => format!("handle {n} of {}", file(f)),
+            About::Framebuffer(n) => format!("framebuffer {n}"),
+            About::Nothing => String::new(),
+        }
+    }
+
+    /// The processes with the ids that records have for them.
+    pub fn pids(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.processes.iter().enumerate().map(|(p, name)| (emit::pid(p as u8), name.as_str()))
+    }
 }

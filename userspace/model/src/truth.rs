@@ -1,7 +1,7 @@
 //! What goes wrong, as the model knows it: recorded by the micro-step that does it, from the state and not from
 //! Records.
 
-use zerocopy::{Immutable, IntoBytes};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 macro_rules! wrongs {
     ($( $variant:ident = $number:literal $name:literal $text:literal ; )+) => {
@@ -107,7 +107,9 @@ pub enum About {
 }
 
 /// One thing that is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, IntoBytes, Immutable)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default, IntoBytes, FromBytes, Immutable,
+)]
 #[repr(C)]
 pub struct Fact {
     wrong: u8,

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use gemscope_common::Record;
+use gemscope_common::{ProbeId, Record};
 use gemscope_engine::{Config, Engine, Verdict};
-use gemscope_model::{Era, Fact, Machine, Recorder};
+use gemscope_model::{Era, Fact, Machine, Recorder, Wrong};
 
 use super::match_;
 
@@ -27,16 +27,17 @@ impl Random {
 /// Makes `runs` random runs, drops some records of each, and adds what is wrong with the verdicts.
 pub fn random_losses(m: &Machine, era: Era, runs: u32, wrong: &mut BTreeSet<String>) {
     for seed in 0..u64::from(runs) {
-        let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ (seed + 1) * 0x2545_f491_4f6c_dd1d);
+        let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ ((seed + 1) * 0x2545_f491_4f6c_dd1d));
         let (records, facts) = run(m, &mut random);
         let (engine, dropped) = judge(era, &records, &mut random);
         for finding in engine.findings().iter().filter(|f| !f.tainted) {
-            let told = match_::compare(m, &engine, &[], &[]);
             if !facts.iter().any(|fact| match_::rules(fact.wrong()).contains(&finding.rule)) {
-                wrong.insert(format!("false after a loss (seed {seed}): {} {told:?}", finding.rule.name()));
+                wrong.insert(format!("false after a loss (seed {seed}): {}", finding.rule.name()));
             }
         }
-        if dropped > 0 && engine.verdict() == Verdict::Clean {
+        // A loss at the very end is told by the settle point, where there is one.
+        let settled = records.last().and_then(Record::probe) == Some(ProbeId::Settle);
+        if settled && dropped > 0 && engine.verdict() == Verdict::Clean {
             wrong.insert(format!("clean in spite of a loss (seed {seed})"));
         }
     }
@@ -56,7 +57,9 @@ fn run(m: &Machine, random: &mut Random) -> (Vec<Record>, Vec<Fact>) {
         let go = moves[random.below(moves.len())];
         m.step(&mut k, usize::from(go.thread), usize::from(go.choice), &mut recorder);
     }
-    recorder.settle(m, &k);
+    if !k.facts().iter().any(|f| f.wrong() == Wrong::Deadlock) {
+        recorder.settle(m, &k);
+    }
     (records, k.facts().to_vec())
 }
 

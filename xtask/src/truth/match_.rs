@@ -1,7 +1,7 @@
 //! Which finding tells which truth.
 
 use gemscope_engine::{Engine, Entity, Finding, RuleId};
-use gemscope_model::{About, Fact, Machine, PAGE, Wrong};
+use gemscope_model::{About, Fact, PAGE, Wrong};
 
 /// The rules that tell this kind of wrong, each of them enough.
 pub const fn rules(wrong: Wrong) -> &'static [RuleId] {
@@ -11,19 +11,24 @@ pub const fn rules(wrong: Wrong) -> &'static [RuleId] {
         Wrong::LostBuf => &[R::DmabufLeak],
         Wrong::CacheNotEmpty => &[R::PrimeCacheLeak, R::CacheAfterClose],
         Wrong::DeadHandleReturned => &[R::PrimeCacheLeak, R::CacheAfterClose, R::ReleasedWhileCached],
-        Wrong::ReleasedWhileCached => &[R::ReleasedWhileCached, R::PrimeCacheLeak],
+        Wrong::ReleasedWhileCached => &[R::ReleasedWhileCached, R::PrimeCacheLeak, R::UseAfterRelease],
         Wrong::StaleLink => &[R::StaleLink],
         Wrong::SecondBuf => &[R::SecondDmabuf],
         Wrong::SecondHandle => &[R::SecondHandleOnImport],
-        Wrong::UseAfterRelease => &[R::UseAfterRelease],
-        Wrong::UseAfterFree | Wrong::DanglingHandle => &[R::DanglingHandle],
-        Wrong::CountUnderflow => &[R::HandleCountMismatch],
-        Wrong::ClosedInCreation | Wrong::DriverState => &[R::CreatePublicationRace, R::HandleCountMismatch],
+        Wrong::UseAfterRelease => &[R::UseAfterRelease, R::ReleasedWhileCached],
+        // Two numbers on one count: the count, the object and the driver's state go too early, all by the same fault.
+        Wrong::UseAfterFree | Wrong::DanglingHandle | Wrong::CountUnderflow => {
+            &[R::HandleCountMismatch, R::DanglingHandle]
+        }
+        Wrong::ClosedInCreation | Wrong::DriverState => {
+            &[R::CreatePublicationRace, R::HandleCountMismatch, R::DanglingHandle]
+        }
         Wrong::NumberReused => &[R::HandleReuseDuringClose],
         // Which entry of a tree was removed shows only when the one that is left is used.
         Wrong::WrongEntry => &[R::WrongCacheEntryRemoved, R::PrimeCacheLeak],
         Wrong::NameLeft => &[R::FlinkNameLeak],
-        Wrong::AttachmentLeft => &[R::AttachmentLeak],
+        // What was attached after the release.
+        Wrong::AttachmentLeft => &[R::AttachmentLeak, R::UseAfterRelease],
         Wrong::MappingLeft => &[R::MappingLeak],
         Wrong::PinLeft => &[R::PinImbalance],
         Wrong::VmapLeft => &[R::VmapLeak],
@@ -48,22 +53,24 @@ pub const fn rules(wrong: Wrong) -> &'static [RuleId] {
     }
 }
 
-/// What does not agree, a line each.
-pub fn compare(m: &Machine, engine: &Engine, certain: &[Fact], possible: &[Fact]) -> Vec<String> {
+/// What does not agree, a line each. `ends`: what is wrong at the end of each run that shows these records.
+pub fn compare(engine: &Engine, ends: &[Vec<Fact>]) -> Vec<String> {
     let findings: Vec<&Finding> = engine.findings().iter().filter(|f| !f.tainted).collect();
-    let _ = m;
     let mut lines = Vec::new();
-    for fact in certain {
+    // What differs only in how a reader would call it is the same.
+    let alike = |a: &Fact, b: &Fact| rules(a.wrong()) == rules(b.wrong()) && a.about() == b.about();
+    let certain = |fact: &&Fact| ends.iter().all(|end| end.iter().any(|other| alike(fact, other)));
+    for fact in ends.first().into_iter().flatten().filter(certain) {
         let rules = rules(fact.wrong());
         if !rules.is_empty() && !findings.iter().any(|f| tells(f, fact)) {
             lines.push(format!("missed: {} of {:?}", fact.wrong().name(), fact.about()));
         }
     }
     for finding in findings {
-        if !certain.iter().any(|fact| tells(finding, fact)) {
-            let maybe =
-                if possible.iter().any(|fact| tells(finding, fact)) { " (possible only)" } else { "" };
-            lines.push(format!("false: {} of {:?}{maybe}", finding.rule.name(), finding.entity));
+        let told = ends.iter().filter(|end| end.iter().any(|fact| tells(finding, fact))).count();
+        if told < ends.len() {
+            let of = format!("{} of {:?}", finding.rule.name(), finding.entity);
+            lines.push(format!("false: {of} ({told} of {} ends)", ends.len()));
         }
     }
     lines

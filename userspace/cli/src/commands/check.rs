@@ -12,14 +12,28 @@ use gemscope_trace::Reader;
 use crate::args::{AtExit, CheckArgs};
 use crate::capture::{self, Ending, Request, Watched};
 use crate::exit::Exit;
+use crate::model::Run;
 use crate::source::{self, Options};
 use crate::ui::{Sink, Ui};
+use crate::values::Source;
 
 pub fn run(args: CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
-    match &args.trace {
-        Some(path) => trace(path, &args, ui),
-        None => command(args, ui),
+    match (&args.trace, &args.model.source) {
+        (Some(path), _) => trace(path, &args, ui),
+        (None, Some(source)) => model(source, &args, ui),
+        (None, None) => command(args, ui),
     }
+}
+
+fn model(source: &Source, args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
+    let run = Run::of(source, &args.model)?;
+    let mut sink = Sink::file_or(args.report.as_deref(), Sink::Stdout)?;
+    if let Some(path) = &args.output {
+        run.write(path)?;
+    }
+    let judged = run.judge(args.output.as_deref(), args.at_exit.map(AtExit::wire));
+    ui.report(&mut sink, &judged.names(), args.json)?;
+    Ok(Exit::of(&judged.judgement().verdict))
 }
 
 fn trace(path: &std::path::Path, args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {

@@ -5,6 +5,7 @@ pub mod conform;
 pub mod demo;
 pub mod doctor;
 pub mod explain;
+pub mod explore;
 pub mod probes;
 pub mod record;
 pub mod replay;

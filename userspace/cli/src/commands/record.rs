@@ -1,5 +1,6 @@
 //! `gemscope record -o FILE`: write what the kernel does into a trace.
 
+use std::path::Path;
 use std::time::Duration;
 
 use gemscope_common::scope;
@@ -8,9 +9,19 @@ use gemscope_report::{escape, plural, size};
 use crate::args::RecordArgs;
 use crate::capture::{self, Ending, Request};
 use crate::exit::Exit;
+use crate::model::Run;
 use crate::ui::{self, Ui};
 
 pub fn run(args: RecordArgs, ui: &Ui) -> anyhow::Result<Exit> {
+    if let Some(source) = &args.model.source {
+        let summary = Run::of(source, &args.model)?.write(&args.output)?;
+        ui::say(&format!(
+            "{} in {}, none lost",
+            plural(summary.records, "record", "records"),
+            size(summary.bytes)
+        ));
+        return judge_it(&args.output);
+    }
     let (options, filters) = capture::resolve(&args.capture, ui.verbose)?;
     let alone = args.command.is_empty();
     let request = Request {
@@ -31,7 +42,6 @@ pub fn run(args: RecordArgs, ui: &Ui) -> anyhow::Result<Exit> {
         // Why was said when it happened.
         return Ok(Exit::CannotRun);
     };
-    let path = escape::long(written.path.to_string_lossy().as_bytes());
     let counts = watched.judge.engine().counts();
     let lost = match counts.drops {
         0 => "none lost".to_owned(),
@@ -41,6 +51,10 @@ pub fn run(args: RecordArgs, ui: &Ui) -> anyhow::Result<Exit> {
     if watched.ending != Ending::Ended && watched.status.is_none() && !alone {
         ui::say("the command goes on, unwatched");
     }
-    ui::say(&format!("judge it: gemscope replay {path}"));
+    judge_it(&written.path)
+}
+
+fn judge_it(path: &Path) -> anyhow::Result<Exit> {
+    ui::say(&format!("judge it: gemscope replay {}", escape::long(path.to_string_lossy().as_bytes())));
     Ok(Exit::Clean)
 }

@@ -5,7 +5,8 @@ use std::rc::Rc;
 use gemscope_common::ProbeId;
 use rustc_hash::FxHashMap;
 
-use crate::code::{Asm, Instr, Point, Reg};
+use crate::asm::Asm;
+use crate::code::{Instr, Point, Reg};
 use crate::era::Era;
 use crate::ops;
 

@@ -65,7 +65,7 @@ impl Kernel {
         let before = *h;
         h.state = handle_state::CLOSING;
         self.th(t).o = before.obj;
-        if before.state == handle_state::CREATING && before.allowed == 0 {
+        if before.state == handle_state::CREATING && before.allowed == 0 && m.era.vma_allow() {
             self.fact(Wrong::ClosedInCreation, About::Handle(f, id));
         }
         if flags & flag::DUMB != 0 && before.imported != 0 {

@@ -43,7 +43,7 @@ impl Kernel {
             h.slot = 0;
             if h.state == handle_state::OPEN {
                 // The handle lives on under its new number: nobody closed this one.
-                (h.state, h.given) = (handle_state::CLOSED, 0);
+                (h.state, h.given) = (handle_state::MOVED, 0);
             }
         }
     }
@@ -52,7 +52,7 @@ impl Kernel {
         let (id, new) = (self.threads[t].h, self.threads[t].n);
         let hidden = self.handle(f, id).is_some_and(|h| h.slot == 1 && h.state == handle_state::OPEN);
         if let Some(h) = self.handle_mut(f, new) {
-            (h.slot, h.state, h.given) = (0, handle_state::CLOSED, 0);
+            (h.slot, h.state, h.given) = (0, handle_state::MOVED, 0);
         }
         if hidden && let Some(h) = self.handle_mut(f, id) {
             h.slot = 2;

@@ -28,7 +28,7 @@ impl Kernel {
         let entry = entry.copied();
         if let Some(e) = entry {
             let live = self.handle(f, e.id).is_some_and(|h| {
-                h.gen_ == e.gen_ && h.state != handle_state::CLOSED && get(&self.objs, h.obj).is_some()
+                h.gen_ == e.gen_ && h.state < handle_state::CLOSED && get(&self.objs, h.obj).is_some()
             });
             if !live || e.buf != d {
                 self.fact(Wrong::DeadHandleReturned, About::Handle(f, e.id));
@@ -65,7 +65,7 @@ impl Kernel {
             // B10: the number may be another handle's by now.
             let other = self
                 .handle(f, id)
-                .is_some_and(|h| h.gen_ == entry.gen_ && h.obj != obj && h.state != handle_state::CLOSED);
+                .is_some_and(|h| h.gen_ == entry.gen_ && h.obj != obj && h.state < handle_state::CLOSED);
             if other {
                 self.fact(Wrong::WrongEntry, About::Handle(f, id));
             }

@@ -1,12 +1,17 @@
 //! The walk, layer by layer.
+//!
+//! A layer is expanded in rounds. In each, workers take parts of the layer and make the states that come next, sorted into
+//! shards by their hash; then each shard, by one worker, takes up what it does not have yet. So what is made
+//! and thrown away again stays small, and no two workers ever want the same thing.
 
+use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Mutex;
 
-use rustc_hash::{FxBuildHasher, FxHashMap};
-use std::hash::BuildHasher as _;
-
-use super::{Crew, Found, Limits, Move, Outcome, symmetry};
+use super::pile::{Arrival, From, Pile};
+use super::{Alone, Crew, Found, Limits, Move, Outcome, symmetry};
 use crate::machine::Machine;
+use crate::pack::facts_of;
 use crate::state::Kernel;
 use crate::truth::{About, Fact, Wrong};
 
@@ -21,33 +26,54 @@ pub struct Progress {
     pub width: usize,
 }
 
-/// A state of a layer.
-#[derive(Clone)]
-struct Node {
-    state: Kernel,
-    /// Where it came from: an index into the layer before.
-    parent: u32,
-    go: Move,
-    /// Ways to it.
-    ways: u128,
-}
+/// Where each state of a layer came from.
+type Back = Vec<From>;
 
-/// What workers made for one shard, by worker.
-type Made = Vec<Vec<(u64, Node)>>;
+/// Part of a layer: states of one shard.
+struct Part {
+    shard: usize,
+    range: Range<usize>,
+    /// The place in the layer of the shard's first state.
+    base: usize,
+}
 
 /// What one worker made of its part.
 #[derive(Default)]
-struct Part {
+struct Made {
     /// By shard.
-    made: Made,
+    arrivals: Vec<Vec<Arrival>>,
     steps: u64,
-    stuck: Vec<u32>,
+    stuck: Vec<usize>,
+    bytes: Vec<u8>,
+    node: Kernel,
+    next: Kernel,
 }
 
 /// Shards for each worker: enough that they end at about the same time.
 const SHARDS_A_HAND: usize = 4;
 /// States in one part.
-const PART: usize = 512;
+const PART: usize = 256;
+/// Parts that a worker has in one round, where there are several: enough to be worth waiting for the others.
+const PARTS_A_HAND: usize = 8;
+
+/// What a shard has of the layers that come: the next one first. Steps that are made at once lead farther.
+type Ahead = VecDeque<Pile>;
+
+struct Walk<'a> {
+    m: &'a Machine,
+    limits: &'a Limits,
+    crew: &'a dyn Crew,
+    symmetric: bool,
+    /// Parts in one round.
+    round: usize,
+    made: Vec<Made>,
+    ahead: Vec<Ahead>,
+    out: Outcome,
+    /// Of each layer only who came from where is kept.
+    back: Vec<Back>,
+    /// Bytes of that.
+    kept: usize,
+}
 
 pub(super) fn walk(
     m: &Machine,
@@ -55,163 +81,219 @@ pub(super) fn walk(
     crew: &dyn Crew,
     progress: &mut dyn FnMut(&Progress),
 ) -> Outcome {
-    let mut out = Outcome { states: 1, exhausted: true, ..Outcome::default() };
+    let hands = crew.hands().max(1);
+    let several = hands > 1;
+    let mut walk = Walk {
+        m,
+        limits,
+        crew,
+        symmetric: symmetry::applies(m, limits),
+        round: if several { hands * PARTS_A_HAND } else { 1 },
+        made: Vec::new(),
+        ahead: Vec::new(),
+        out: Outcome { exhausted: true, ..Outcome::default() },
+        back: Vec::new(),
+        kept: 0,
+    };
     let mut state = m.start();
-    symmetry::canonical(m, limits, &mut state);
-    let mut layer = vec![Node { state, parent: 0, go: Move::default(), ways: 1 }];
-    // Of each layer only who came from where is kept.
-    let mut back: Vec<Vec<(u32, Move)>> = Vec::new();
-    let mut kept = 0;
-    while !layer.is_empty() {
-        progress(&Progress { depth: back.len(), states: out.states, width: layer.len() });
-        note(m, &layer, &back, &mut out);
-        if kept + layer.len() * node_size() * 2 > limits.memory || out.states > limits.states {
-            out.exhausted = false;
-            break;
-        }
-        let next = expand(m, limits, crew, &layer, &mut out);
-        kept += layer.len() * size_of::<(u32, Move)>();
-        back.push(layer.iter().map(|n| (n.parent, n.go)).collect());
-        out.states += next.len() as u64;
-        layer = next;
+    if walk.symmetric {
+        symmetry::canonical(m, limits, &mut state);
     }
-    out.longest = back.len().saturating_sub(1);
-    out
-}
-
-const fn node_size() -> usize {
-    size_of::<Node>() + 32
-}
-
-/// What is wrong in this layer that was not wrong before, and what has come to its end.
-fn note(m: &Machine, layer: &[Node], back: &[Vec<(u32, Move)>], out: &mut Outcome) {
-    for node in layer {
-        for fact in node.state.facts.iter() {
-            if !out.found.iter().any(|f| f.fact == *fact) {
-                out.found.push(Found { fact: *fact, way: way(node, back) });
-            }
+    let shards = if several { hands * SHARDS_A_HAND } else { 1 };
+    walk.ahead.resize_with(shards, Ahead::new);
+    let mut layer = vec![Pile::of(m, &state)];
+    loop {
+        let width = layer.iter().map(Pile::len).sum();
+        walk.out.states += width as u64;
+        walk.note(&layer);
+        if width > 0 {
+            progress(&Progress { depth: walk.back.len(), states: walk.out.states, width });
+            walk.out.longest = walk.back.len();
         }
-        if m.is_over(&node.state) {
-            out.ends += 1;
-            out.bad_ends += u64::from(!node.state.facts.is_empty());
-            out.interleavings = out.interleavings.saturating_add(node.ways);
+        let come_from = layer.iter().flat_map(Pile::come_from).collect::<Back>();
+        walk.kept += come_from.capacity() * size_of::<From>();
+        walk.back.push(come_from);
+        if walk.out.exhausted {
+            walk.expand(&layer, width);
         }
+        if walk.ahead.iter().all(Ahead::is_empty) {
+            return walk.out;
+        }
+        layer = walk.ahead.iter_mut().map(|shard| shard.pop_front().unwrap_or_default()).collect();
     }
 }
 
-fn way(node: &Node, back: &[Vec<(u32, Move)>]) -> Vec<Move> {
-    let mut way = Vec::new();
-    let (mut at, mut go) = (node.parent, node.go);
-    for layer in back.iter().rev() {
-        way.push(go);
-        let Some((parent, before)) = layer.get(at as usize) else { break };
-        (at, go) = (*parent, *before);
-    }
-    way.reverse();
-    way
+fn put_in_places<T>(things: impl IntoIterator<Item = T>) -> Vec<Mutex<T>> {
+    things.into_iter().map(Mutex::new).collect()
 }
 
-fn expand(m: &Machine, limits: &Limits, crew: &dyn Crew, layer: &[Node], out: &mut Outcome) -> Vec<Node> {
-    let parts = layer.len().div_ceil(PART);
-    let shards = if parts == 1 { 1 } else { crew.hands() * SHARDS_A_HAND };
-    let done: Vec<Mutex<Part>> = (0..parts).map(|_| Mutex::default()).collect();
-    let work = |ix: usize| {
-        let from = ix * PART;
-        let to = (from + PART).min(layer.len());
-        let part = expand_part(m, limits, layer, from..to, shards);
-        if let Ok(mut place) = done[ix].lock() {
-            *place = part;
-        }
-    };
-    crew.each(parts, &work);
-    let mut by_shard: Vec<Mutex<Made>> = (0..shards).map(|_| Mutex::default()).collect();
-    for part in done.into_iter().filter_map(|p| p.into_inner().ok()) {
-        out.steps += part.steps;
-        for ix in part.stuck {
-            let node = &layer[ix as usize];
-            let fact = Fact::new(Wrong::Deadlock, About::Nothing);
-            if !out.found.iter().any(|f| f.fact == fact) {
-                out.found.push(Found { fact, way: Vec::new() });
-            }
-            out.bad_ends += 1;
-            out.ends += 1;
-            out.interleavings = out.interleavings.saturating_add(node.ways);
-        }
-        for (shard, made) in by_shard.iter_mut().zip(part.made) {
-            if let Ok(shard) = shard.get_mut() {
-                shard.push(made);
-            }
-        }
-    }
-    let merged: Vec<Mutex<Vec<Node>>> = (0..shards).map(|_| Mutex::default()).collect();
-    let merge_one = |ix: usize| {
-        let made = by_shard[ix].lock().map(|mut s| std::mem::take(&mut *s)).unwrap_or_default();
-        if let Ok(mut place) = merged[ix].lock() {
-            *place = merge(made);
-        }
-    };
-    crew.each(shards, &merge_one);
-    let mut next = Vec::new();
-    for shard in merged.into_iter().filter_map(|s| s.into_inner().ok()) {
-        if next.is_empty() {
-            next = shard;
-        } else {
-            next.extend(shard);
-        }
-    }
-    next
+fn taken_out<T>(places: Vec<Mutex<T>>) -> Vec<T> {
+    // A job that panicked has taken the walk with it: a place is never poisoned here.
+    places.into_iter().map(|p| p.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)).collect()
 }
 
-fn expand_part(
-    m: &Machine,
-    limits: &Limits,
-    layer: &[Node],
-    range: std::ops::Range<usize>,
-    shards: usize,
-) -> Part {
-    let mut part = Part { made: (0..shards).map(|_| Vec::new()).collect(), ..Part::default() };
-    for ix in range {
-        let node = &layer[ix];
-        let mut any = false;
-        for go in m.moves(&node.state) {
-            any = true;
-            part.steps += 1;
-            let mut state = node.state.clone();
-            m.advance(&mut state, go, limits, &mut ());
-            symmetry::canonical(m, limits, &mut state);
-            let hash = FxBuildHasher.hash_one(&state);
-            let shard = (hash >> 32) as usize % shards;
-            part.made[shard].push((hash, Node { state, parent: ix as u32, go, ways: node.ways }));
-        }
-        if !any && !m.is_over(&node.state) {
-            part.stuck.push(ix as u32);
-        }
-    }
-    part
-}
-
-/// One of each state; the ways to it add up.
-fn merge(made: Made) -> Vec<Node> {
-    let total = made.iter().map(Vec::len).sum();
-    let mut seen: FxHashMap<u64, u32> = FxHashMap::with_capacity_and_hasher(total, FxBuildHasher);
-    let mut nodes: Vec<Node> = Vec::with_capacity(total);
-    for (mut hash, node) in made.into_iter().flatten() {
-        loop {
-            match seen.get(&hash) {
-                Some(ix) if nodes[*ix as usize].state == node.state => {
-                    let known = &mut nodes[*ix as usize];
-                    known.ways = known.ways.saturating_add(node.ways);
-                    break;
-                }
-                // Another state with the same hash: the next number is as good.
-                Some(_) => hash = hash.wrapping_add(1),
-                None => {
-                    seen.insert(hash, nodes.len() as u32);
-                    nodes.push(node);
-                    break;
+impl Walk<'_> {
+    /// What is wrong in this layer that was not wrong before, and what has come to its end.
+    fn note(&mut self, layer: &[Pile]) {
+        let mut base = 0;
+        for pile in layer {
+            for ix in pile.remarkable() {
+                for fact in facts_of(pile.state(ix)) {
+                    if !self.out.found.iter().any(|f| f.fact == fact) {
+                        let way = self.way(pile.from(ix));
+                        self.out.found.push(Found { fact, way });
+                    }
                 }
             }
+            self.out.ends += pile.ends();
+            self.out.bad_ends += pile.bad_ends;
+            self.out.interleavings = self.out.interleavings.saturating_add(pile.ways_to_ends());
+            base += pile.len();
+        }
+        debug_assert!(u32::try_from(base).is_ok(), "a layer has fewer states than fit the memory");
+    }
+
+    /// The way to a state that comes into the next layer from there.
+    fn way(&self, last: From) -> Vec<Move> {
+        let mut way = Vec::new();
+        let (mut depth, mut from) = (self.back.len(), last);
+        while from.steps > 0 {
+            way.push(from.go);
+            depth -= usize::from(from.steps);
+            let Some(before) = self.back.get(depth).and_then(|layer| layer.get(from.parent as usize)) else {
+                break;
+            };
+            from = *before;
+        }
+        way.reverse();
+        way
+    }
+
+    fn expand(&mut self, layer: &[Pile], width: usize) {
+        let parts = parts(layer);
+        // What is little is not worth calling others.
+        let crew: &dyn Crew = if width > PART { self.crew } else { &Alone };
+        let here: usize = layer.iter().map(Pile::bytes).sum();
+        for round in parts.chunks(self.round) {
+            self.made.resize_with(self.made.len().max(round.len()), Made::default);
+            let made = put_in_places(self.made.drain(..));
+            let shards = self.ahead.len();
+            let expand = |ix: usize| {
+                if let (Some(part), Some(Ok(mut made))) = (round.get(ix), made.get(ix).map(Mutex::lock)) {
+                    made.expand(self.m, self.limits, self.symmetric, shards, layer, part);
+                }
+            };
+            crew.each(round.len(), &expand);
+            let made = taken_out(made);
+            let ahead = put_in_places(self.ahead.drain(..));
+            let take = |ix: usize| {
+                let Some(Ok(mut ahead)) = ahead.get(ix).map(Mutex::lock) else { return };
+                for (made, part) in made.iter().zip(round) {
+                    for arrival in made.arrivals.get(ix).into_iter().flatten() {
+                        let Arrival { from, .. } = arrival;
+                        let ways = layer[part.shard].ways(from.parent as usize - part.base);
+                        let far = usize::from(from.steps);
+                        if ahead.len() < far {
+                            ahead.resize_with(far, Pile::default);
+                        }
+                        ahead[far - 1].take(self.m, arrival, &made.bytes, ways);
+                    }
+                }
+            };
+            crew.each(shards, &take);
+            self.ahead = taken_out(ahead);
+            self.made = made;
+            self.stuck(layer, round);
+            let made: usize = self.made.iter().map(Made::size).sum();
+            let ahead = || self.ahead.iter().flatten();
+            let there: usize = ahead().map(Pile::bytes).sum();
+            let states = self.out.states + ahead().map(|p| p.len() as u64).sum::<u64>();
+            if self.kept + here + there + made > self.limits.memory || states > self.limits.states {
+                self.out.exhausted = false;
+                return;
+            }
         }
     }
-    nodes
+
+    /// Takes up what no thread can leave.
+    fn stuck(&mut self, layer: &[Pile], round: &[Part]) {
+        for (ix, part) in round.iter().enumerate() {
+            let made = &mut self.made[ix];
+            self.out.steps += std::mem::take(&mut made.steps);
+            for at in std::mem::take(&mut made.stuck) {
+                let pile = &layer[part.shard];
+                let fact = Fact::new(Wrong::Deadlock, About::Nothing);
+                if !self.out.found.iter().any(|f| f.fact == fact) {
+                    // The layer itself is noted already.
+                    let parent = (part.base + at) as u32;
+                    let mut way = self.way(From { parent, go: Move::default(), steps: 1 });
+                    way.pop();
+                    self.out.found.push(Found { fact, way });
+                }
+                self.out.bad_ends += 1;
+                self.out.ends += 1;
+                self.out.interleavings = self.out.interleavings.saturating_add(pile.ways(at));
+            }
+        }
+    }
+}
+
+fn parts(layer: &[Pile]) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut base = 0;
+    for (shard, pile) in layer.iter().enumerate() {
+        for from in (0..pile.len()).step_by(PART) {
+            parts.push(Part { shard, range: from..(from + PART).min(pile.len()), base });
+        }
+        base += pile.len();
+    }
+    // What lies at about the same place in its shard came from the same parents, and leads to the same states.
+    parts.sort_by_key(|part| part.range.start);
+    parts
+}
+
+impl Made {
+    /// Bytes that it takes.
+    fn size(&self) -> usize {
+        let arrivals: usize = self.arrivals.iter().map(Vec::capacity).sum();
+        self.bytes.capacity() + arrivals * size_of::<Arrival>()
+    }
+
+    fn expand(
+        &mut self,
+        m: &Machine,
+        limits: &Limits,
+        symmetric: bool,
+        shards: usize,
+        layer: &[Pile],
+        part: &Part,
+    ) {
+        let Self { arrivals, steps, stuck, bytes, node, next } = self;
+        arrivals.resize_with(shards, Vec::new);
+        arrivals.iter_mut().for_each(Vec::clear);
+        bytes.clear();
+        for ix in part.range.clone() {
+            node.unpack(layer[part.shard].state(ix));
+            let before = *steps;
+            for go in m.moves(node) {
+                *steps += 1;
+                next.clone_from(node);
+                let made = m.advance(next, go, limits, &mut ());
+                if symmetric {
+                    symmetry::canonical(m, limits, next);
+                }
+                let from = bytes.len();
+                next.pack(bytes);
+                let hash = crate::pack::hash(&bytes[from..]);
+                // The other half finds the place in the shard.
+                let shard = hash as u32 as usize % shards;
+                let range = from as u32..bytes.len() as u32;
+                let from = From { parent: (part.base + ix) as u32, go, steps: made };
+                arrivals[shard].push(Arrival { hash, bytes: range, from });
+            }
+            if *steps == before && !m.is_over(node) {
+                stuck.push(ix);
+            }
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Every interleaving of a scenario.
 //!
 //! States are walked in layers, one step deeper each: the first bad state found is at the end of a shortest
-//! way. A state is visited once, however many ways lead to it, and the ways are counted as they meet. Three things
+//! way. Steps made at once count as many, so that ways that meet do so in one layer. A state is visited once, however many ways lead to it, and the ways are counted as they meet. Three things
 //! make it smaller without losing an outcome: a step that no other thread can tell from an earlier one is made at once
 //! (partial-order reduction), threads with the same program are interchangeable (symmetry), and a lock is
 //! taken together with what it is taken for.
@@ -10,12 +10,15 @@
 
 mod layer;
 mod observe;
+mod pile;
+mod play;
 mod symmetry;
 mod way;
 
 pub use layer::Progress;
 pub use observe::{Observation, Observed, Watcher, observe};
-pub use way::{Line, Way, tell};
+pub use play::{play, run};
+pub use way::{Did, Line, Part, Way, tell};
 
 use crate::machine::Machine;
 use crate::state::Kernel;
@@ -100,27 +103,57 @@ pub struct Outcome {
     pub found: Vec<Found>,
 }
 
+/// A single step that was made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Made {
+    /// By which thread.
+    pub thread: usize,
+    /// Where in its program it stood.
+    pub from: u16,
+    /// Which way it went.
+    pub choice: usize,
+}
+
 impl Machine {
-    /// Makes a step, and then every step that nobody else can notice.
+    /// Makes a step, and then every step that nobody else can notice. Tells how many it made.
     pub(crate) fn advance<S: crate::step::Sink>(
         &self,
         k: &mut Kernel,
         go: Move,
         limits: &Limits,
         sink: &mut S,
-    ) {
-        self.step(k, usize::from(go.thread), usize::from(go.choice), sink);
+    ) -> u16 {
+        self.advance_told(k, go, limits, sink, &mut |_, _, _| {})
+    }
+
+    /// The same; `made` is told of each single step.
+    pub(crate) fn advance_told<S: crate::step::Sink>(
+        &self,
+        k: &mut Kernel,
+        go: Move,
+        limits: &Limits,
+        sink: &mut S,
+        made: &mut impl FnMut(&Kernel, Made, &mut S),
+    ) -> u16 {
+        let mut step = |k: &mut Kernel, thread: usize, choice: usize| {
+            let from = k.threads[thread].pc;
+            self.step(k, thread, choice, sink);
+            made(k, Made { thread, from, choice }, sink);
+        };
+        step(k, usize::from(go.thread), usize::from(go.choice));
+        let mut steps = 1;
         if !limits.reduce {
-            return;
+            return steps;
         }
         loop {
-            let quiet = |t: &usize| self.enabled(k, *t) && self.choices(k, *t) == 1 && self.is_private(k, *t);
-            let Some(t) = self.active(k).find(quiet) else { return };
-            self.step(k, t, 0, sink);
+            let quiet = |t: &usize| self.is_private(k, *t) && self.choices(k, *t) == 1 && self.enabled(k, *t);
+            let Some(t) = self.active(k).find(quiet) else { return steps };
+            step(k, t, 0);
+            steps += 1;
         }
     }
 
-    /// Every step that can be made.
+    /// Every step that can be made in a state.
     pub fn moves(&self, k: &Kernel) -> impl Iterator<Item = Move> {
         let enabled = self.active(k).filter(|t| self.enabled(k, *t));
         enabled.flat_map(|t| (0..self.choices(k, t)).map(move |c| Move { thread: t as u8, choice: c as u8 }))

@@ -199,7 +199,9 @@ fn finish<W: Watcher>(
         if !m.is_over(&state) {
             facts.push(Fact::new(Wrong::Deadlock, About::Nothing));
         }
-        let look = emit::last_look(m, &state);
+        // Where nobody comes back, nothing settles.
+        let stuck = facts.iter().any(|f| f.wrong() == Wrong::Deadlock);
+        let look = if stuck { Vec::new() } else { emit::last_look(m, &state) };
         match looks.iter_mut().find(|(l, ..)| *l == look) {
             Some((_, ends, all)) => {
                 *all = all.saturating_add(ways);

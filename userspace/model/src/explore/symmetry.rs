@@ -7,9 +7,14 @@ use super::Limits;
 use crate::machine::Machine;
 use crate::state::Kernel;
 
+/// Are there interchangeable threads?
+pub(super) fn applies(m: &Machine, limits: &Limits) -> bool {
+    limits.symmetry && m.threads.windows(2).any(|w| w[0].class == w[1].class)
+}
+
 /// Puts interchangeable threads in order. Gives back where each thread came from.
 pub(super) fn canonical(m: &Machine, limits: &Limits, k: &mut Kernel) -> Option<Vec<usize>> {
-    if !limits.symmetry || !m.threads.windows(2).any(|w| w[0].class == w[1].class) {
+    if !applies(m, limits) {
         return None;
     }
     // Copies stand next to each other.
@@ -41,7 +46,7 @@ pub(super) fn canonical(m: &Machine, limits: &Limits, k: &mut Kernel) -> Option<
 }
 
 /// The locks that a thread holds, as bits.
-fn holds(k: &Kernel, t: usize) -> u64 {
+pub(super) fn holds(k: &Kernel, t: usize) -> u64 {
     let who = t as u8 + 1;
     let locks = k.files.iter().map(|f| f.prime).chain(k.bufs.iter().map(|b| b.resv)).chain(k.name_locks);
     locks.enumerate().filter(|(_, l)| *l == who).map(|(ix, _)| 1 << (ix & 0x3f)).sum()

@@ -2,11 +2,11 @@
 
 use crate::code::{Asm, Do, Instr, Num};
 use crate::era::Era;
-use crate::machine::{Machine, Runner, files_ahead};
+use crate::machine::{Machine, Runner, files_ahead, touches};
 use crate::ops;
 use crate::state::exporter;
 
-use super::{Arg, Op, Scenario, Verb};
+use super::{Arg, Op, Scenario, Verb, call};
 
 impl Scenario {
     /// The scenario's programs under an era. With `records`, hits of probes are steps of their own.
@@ -20,8 +20,9 @@ impl Scenario {
         let mut before = Vec::new();
         for p in 0..self.processes.len() as u8 {
             let mut a = Asm::new(era);
-            for f in self.files_of(p) {
-                ops::open_file(&mut a, f.0);
+            for (f, device) in self.files_of(p) {
+                a.call(call::open(self, f, device), None);
+                ops::open_file(&mut a, f);
             }
             before.push(self.runner("", p, class(), a));
         }
@@ -42,6 +43,7 @@ impl Scenario {
         let mut after = self.alone(&self.finally, era, &mut class);
         for p in 0..self.processes.len() as u8 {
             let mut a = Asm::new(era);
+            a.call(call::exit(self, p), None);
             ops::exit(&mut a, p, &self.files_of(p));
             ops::syscall_end(&mut a, None);
             if usize::from(p) + 1 == self.processes.len() {
@@ -69,13 +71,15 @@ impl Scenario {
         files.map(|(ix, f)| (ix as u8, f.device)).collect()
     }
 
-    fn runner(&self, name: &str, process: u8, class: u16, a: Asm) -> Runner {
+    fn runner(&self, name: &str, process: u8, class: u16, mut a: Asm) -> Runner {
         let name = match name {
             "" => self.processes.get(usize::from(process)).cloned().unwrap_or_default(),
             name => name.to_owned(),
         };
+        let calls = std::mem::take(&mut a.calls);
         let code = a.finish();
-        Runner { name, process, files_ahead: files_ahead(&code), code, exiting: false, class }
+        let (files_ahead, touches) = (files_ahead(&code), touches(&code));
+        Runner { name, process, files_ahead, touches, code, calls, exiting: false, class }
     }
 
     /// Operations that run alone, one after the other, each by the process whose file or fd it is about.
@@ -93,6 +97,7 @@ impl Scenario {
     fn op(&self, a: &mut Asm, op: &Op) {
         let skip = a.label();
         a.faults.clone_from(&op.faults);
+        a.call(call::text(self, op), op.result.map(|var| (var, call::value(op))));
         a.result(0);
         let file = |ix: usize| match op.args.get(ix) {
             Some(Arg::File(f)) => *f,

@@ -17,12 +17,13 @@
 
 mod build;
 mod builtin;
+mod call;
 mod parse;
 mod verbs;
 
 pub use builtin::{BUILTIN, builtin};
 pub use parse::ParseError;
-pub use verbs::{Kind, VERBS, Verb, VerbRow};
+pub use verbs::{Kind, POINTS, VERBS, Verb, VerbRow};
 
 use crate::code::Point;
 

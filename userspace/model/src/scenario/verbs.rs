@@ -120,6 +120,17 @@ verbs! {
     CloseFile "close-file" (File) [] "the DRM file's last close(2)";
 }
 
+/// Calls that can be made to fail, with what they are.
+pub const POINTS: [(&str, &str); 7] = [
+    ("handle", "`idr_alloc` of a handle"),
+    ("open", "the driver's `funcs->open`"),
+    ("export", "`dma_buf_export`"),
+    ("cache", "`drm_prime_add_buf_handle`"),
+    ("fd", "reserving or installing an fd"),
+    ("attach", "`dma_buf_attach`"),
+    ("map", "`dma_buf_map_attachment`"),
+];
+
 impl Verb {
     /// Its row.
     #[must_use]
@@ -132,5 +143,16 @@ impl Verb {
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         VERBS.iter().find(|row| row.word == word).map(|row| row.verb)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code::Point;
+
+    #[test]
+    fn the_points_are_those_that_programs_know() {
+        assert!(Point::ALL.iter().map(|(_, word)| *word).eq(POINTS.iter().map(|(word, _)| *word)));
     }
 }

@@ -1,0 +1,50 @@
+//! The commands of the README that need no kernel do what it says.
+
+use crate::{gemscope, tests};
+
+/// The section with this title.
+fn section(title: &str) -> String {
+    let text = std::fs::read_to_string(tests().join("../README.md")).unwrap();
+    let begin = text.find(&format!("\n## {title}\n")).unwrap_or_else(|| panic!("no section `{title}`"));
+    let rest = &text[begin + 4..];
+    rest[..rest.find("\n## ").unwrap_or(rest.len())].to_owned()
+}
+
+/// The indented blocks of a section.
+fn blocks(section: &str) -> Vec<Vec<&str>> {
+    let mut blocks: Vec<Vec<&str>> = vec![Vec::new()];
+    for line in section.lines() {
+        match line.strip_prefix("    ") {
+            Some(line) => blocks.last_mut().unwrap().push(line),
+            None => blocks.push(Vec::new()),
+        }
+    }
+    blocks.retain(|b| !b.is_empty());
+    blocks
+}
+
+#[test]
+fn what_a_kernel_would_do() {
+    let section = section("Ask what a kernel would do");
+    let mut said = String::new();
+    let mut commands = 0;
+    for block in blocks(&section) {
+        if !block[0].starts_with("gemscope ") {
+            // What the command before says: these lines, in this order.
+            let mut rest = said.lines();
+            for line in block.iter().filter(|l| **l != "...") {
+                assert!(rest.any(|l| l == *line), "`{line}` is not said, or not here, in:\n{said}");
+            }
+            continue;
+        }
+        for line in block {
+            let output = gemscope().args(line.split_whitespace().skip(1)).output().unwrap();
+            said = String::from_utf8(output.stdout).unwrap();
+            // Each of them shows something bad.
+            assert_eq!(output.status.code(), Some(1), "{line}: {said}");
+            assert!(output.stderr.is_empty(), "{line}");
+            commands += 1;
+        }
+    }
+    assert!(commands >= 3);
+}
