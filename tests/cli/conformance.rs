@@ -32,7 +32,15 @@ fn verdict(path: &std::path::Path) -> Value {
         _ => 3,
     };
     assert_eq!(output.status.code(), Some(code), "{}", path.display());
+    obeys(&line);
     line
+}
+
+/// A line is as the schema has it.
+pub fn obeys(line: &Value) {
+    let schema = std::fs::read_to_string(tests().join("../userspace/cli/schema/model.schema.json")).unwrap();
+    let validator = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    assert!(validator.is_valid(line), "{line:#}");
 }
 
 #[test]

@@ -7,7 +7,9 @@ use crate::gemscope;
 fn what_if(trace: &str, era: &str) -> (Option<i32>, Value) {
     let path = format!("fixtures/traces/{trace}.gemtrace");
     let output = gemscope().args(["replay", &path, "--what-if", era, "--json"]).output().unwrap();
-    (output.status.code(), serde_json::from_slice(&output.stdout).unwrap())
+    let line = serde_json::from_slice(&output.stdout).unwrap();
+    crate::conformance::obeys(&line);
+    (output.status.code(), line)
 }
 
 /// What would have gone wrong, and with which record.

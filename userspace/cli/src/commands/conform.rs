@@ -8,8 +8,8 @@ use gemscope_common::{Missed, Phase, ProbeId, Record};
 use gemscope_model::{Attached, Conformance, Era, Quirks, conform};
 use gemscope_report::{escape, json, number, plural};
 use gemscope_trace::{End, ProbeState, Reader, TraceHeader};
-use serde::Serialize;
 
+use super::model_lines::{ConformanceLine, Known, Line, Part, Silent};
 use crate::args::ReplayArgs;
 use crate::exit::Exit;
 use crate::ui::{self, Sink};
@@ -122,46 +122,6 @@ fn attached(header: &TraceHeader) -> Attached {
     attached
 }
 
-/// The verdict, as a line of JSON.
-#[derive(Serialize)]
-struct Line<'a> {
-    r#type: &'static str,
-    verdict: &'static str,
-    profile: String,
-    records: usize,
-    compared: u64,
-    operations: u64,
-    threads: u64,
-    orders: u64,
-    doubts: &'a [String],
-    known: Vec<Known>,
-    unpredicted: Vec<Silent>,
-    difference: Option<Part<'a>>,
-}
-
-#[derive(Serialize)]
-struct Known {
-    wrong: &'static str,
-    record: u64,
-}
-
-#[derive(Serialize)]
-struct Silent {
-    probe: &'static str,
-    why: &'static str,
-    count: u64,
-}
-
-#[derive(Serialize)]
-struct Part<'a> {
-    record: u64,
-    tid: u32,
-    observed: &'a str,
-    predicted: &'a str,
-    why: &'a str,
-    knows: &'a [String],
-}
-
 pub fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
     let whole = Whole::read(&args.file)?;
     let outcome = conform(whole.era, &whole.attached, &whole.records);
@@ -191,30 +151,29 @@ const fn word(exit: Exit) -> &'static str {
     }
 }
 
-fn line<'a>(whole: &Whole, outcome: &'a Conformance, doubts: &'a [String], exit: Exit) -> Line<'a> {
+fn line(whole: &Whole, outcome: &Conformance, doubts: &[String], exit: Exit) -> Line {
     let silent =
         |u: &gemscope_model::Unpredicted| Silent { probe: u.probe.name(), why: u.why, count: u.count };
-    Line {
-        r#type: "conformance",
+    Line::Conformance(Box::new(ConformanceLine {
         verdict: word(exit),
         profile: whole.era.name(),
-        records: whole.records.len(),
+        records: whole.records.len() as u64,
         compared: outcome.compared,
         operations: outcome.operations,
         threads: outcome.threads,
         orders: outcome.orders,
-        doubts,
+        doubts: doubts.to_vec(),
         known: outcome.known.iter().map(|(w, record)| Known { wrong: w.name(), record: *record }).collect(),
         unpredicted: outcome.unpredicted.iter().map(silent).collect(),
-        difference: outcome.difference.as_ref().map(|d| Part {
+        difference: outcome.difference.clone().map(|d| Part {
             record: d.record,
             tid: d.tid,
-            observed: &d.observed,
-            predicted: &d.predicted,
-            why: &d.why,
-            knows: &d.knows,
+            observed: d.observed,
+            predicted: d.predicted,
+            why: d.why,
+            knows: d.knows,
         }),
-    }
+    }))
 }
 
 fn text(

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use gemscope_model::{Era, WhatIf, what_if};
 use gemscope_report::{escape, json, number, plural};
-use serde::Serialize;
 
 use super::conform::Whole;
+use super::model_lines::{Line, Otherwise, Then, WhatIfLine};
 use crate::args::ReplayArgs;
 use crate::exit::Exit;
 use crate::ui::{self, Sink};
@@ -14,37 +14,6 @@ use crate::ui::{self, Sink};
 /// What a run that is made again cannot have of the recorded one.
 const ASSUMED: &str = "operations come one after the other, in the order of their first records; an fd lives as long as it did; \
                        devices and mappings of drivers are left out";
-
-/// The answer, as a line of JSON.
-#[derive(Serialize)]
-struct Line<'a> {
-    r#type: &'static str,
-    recorded: String,
-    profile: String,
-    operations: u64,
-    left_out: u64,
-    assumed: &'static str,
-    doubts: &'a [String],
-    wrong: Vec<Then<'a>>,
-    otherwise: Vec<Otherwise<'a>>,
-}
-
-#[derive(Serialize)]
-struct Then<'a> {
-    record: u64,
-    operation: &'static str,
-    wrong: &'static str,
-    text: &'static str,
-    about: &'a str,
-}
-
-#[derive(Serialize)]
-struct Otherwise<'a> {
-    record: u64,
-    operation: &'static str,
-    recorded: &'a str,
-    there: &'a str,
-}
 
 pub fn run(args: &ReplayArgs, other: Era) -> anyhow::Result<Exit> {
     let whole = Whole::read(&args.file)?;
@@ -59,37 +28,30 @@ pub fn run(args: &ReplayArgs, other: Era) -> anyhow::Result<Exit> {
     Ok(if outcome.wrong.is_empty() { Exit::Clean } else { Exit::Findings })
 }
 
-fn line<'a>(whole: &'a Whole, other: Era, outcome: &'a WhatIf) -> Line<'a> {
-    Line {
-        r#type: "what-if",
+fn line(whole: &Whole, other: Era, outcome: &WhatIf) -> Line {
+    let then = |t: &gemscope_model::Then| Then {
+        record: t.record,
+        operation: t.operation,
+        wrong: t.wrong.name(),
+        text: t.wrong.text(),
+        about: t.about.clone(),
+    };
+    let otherwise = |o: &gemscope_model::Otherwise| Otherwise {
+        record: o.record,
+        operation: o.operation,
+        recorded: o.here.clone(),
+        there: o.there.clone(),
+    };
+    Line::WhatIf(Box::new(WhatIfLine {
         recorded: whole.era.name(),
         profile: other.name(),
         operations: outcome.operations,
         left_out: outcome.left_out,
         assumed: ASSUMED,
-        doubts: &whole.doubts,
-        wrong: outcome
-            .wrong
-            .iter()
-            .map(|t| Then {
-                record: t.record,
-                operation: t.operation,
-                wrong: t.wrong.name(),
-                text: t.wrong.text(),
-                about: &t.about,
-            })
-            .collect(),
-        otherwise: outcome
-            .otherwise
-            .iter()
-            .map(|o| Otherwise {
-                record: o.record,
-                operation: o.operation,
-                recorded: &o.here,
-                there: &o.there,
-            })
-            .collect(),
-    }
+        doubts: whole.doubts.clone(),
+        wrong: outcome.wrong.iter().map(then).collect(),
+        otherwise: outcome.otherwise.iter().map(otherwise).collect(),
+    }))
 }
 
 fn text(whole: &Whole, other: Era, outcome: &WhatIf) -> Result<String, std::fmt::Error> {
