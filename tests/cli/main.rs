@@ -1,6 +1,7 @@
 //! The `gemscope` command as its users meet it. These tests belong to the package `gemscope`, which knows its binary.
 
 mod codes;
+mod conformance;
 mod errors;
 mod explore;
 mod golden;
@@ -8,6 +9,7 @@ mod help;
 mod model;
 mod readme;
 mod sequences;
+mod what_if;
 
 use std::path::{Path, PathBuf};
 

@@ -111,6 +111,8 @@ fn every_kernel_does_what_is_written_down() {
         .unwrap()
         .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
         .collect();
+    // What many threads do at once has no one sequence.
+    names.retain(|name| !name.starts_with("storm"));
     names.sort_by_key(|name| (name.trim_start_matches('s').parse::<u32>().unwrap_or(u32::MAX), name.clone()));
     let mut text = String::new();
     for name in names {

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::kernels::{self, Gone};
+use crate::driver;
+use crate::kernels::{self, Gone, Kernel};
 use crate::matrix;
 use crate::qemu::Sinks;
 use crate::rows::Lines;
@@ -21,10 +22,17 @@ struct Fixture {
     name: &'static str,
     command: &'static str,
     lines: Lines,
+    /// The driver of `tests/driver` is loaded while it is recorded.
+    driver: bool,
 }
 
 const fn fixture(name: &'static str, command: &'static str) -> Fixture {
-    Fixture { name, command, lines: Lines::All }
+    Fixture { name, command, lines: Lines::All, driver: false }
+}
+
+/// A trace of the driver's: a fault that it can make, or the same done right.
+const fn driven(name: &'static str, command: &'static str) -> Fixture {
+    Fixture { name, command, lines: Lines::Only(&["newest"]), driver: true }
 }
 
 /// Lines whose kernel has neither udmabuf nor dma-heaps.
@@ -42,8 +50,8 @@ const FIXTURES: &[Fixture] = &[
     fixture("s8", "gemclient s8"),
     fixture("s9", "gemclient s9"),
     fixture("s10", "gemclient s10"),
-    Fixture { name: "s11", command: "gemclient s11", lines: Lines::But(OLD) },
-    Fixture { name: "s12", command: "gemclient s12", lines: Lines::But(OLD) },
+    Fixture { name: "s11", command: "gemclient s11", lines: Lines::But(OLD), driver: false },
+    Fixture { name: "s12", command: "gemclient s12", lines: Lines::But(OLD), driver: false },
     fixture("s13", "gemclient s13"),
     fixture("s20", "gemclient s20"),
     fixture("s21", "gemclient s21"),
@@ -54,6 +62,21 @@ const FIXTURES: &[Fixture] = &[
     fixture("killed-midway", "gemclient killed-midway"),
     fixture("six-step", "gemclient six-step"),
     fixture("six-step-reverse", "gemclient six-step-reverse"),
+    // Calls inside each other's: what conformance has to find an order for.
+    fixture("storm", "gemclient storm-threads --threads 3 --rounds 40"),
+    fixture("storm-contended", "gemclient storm-contended --threads 4 --rounds 40"),
+    fixture("storm-flink", "gemclient storm-flink --threads 3 --rounds 40"),
+    fixture("storm-procs", "gemclient storm-procs --rounds 40"),
+    driven("right-forgotten-detach", "gemclient fault forgotten-detach --right"),
+    driven("fault-forgotten-detach", "gemclient fault forgotten-detach"),
+    driven("right-extra-object-reference", "gemclient fault extra-object-reference --right"),
+    driven("fault-extra-object-reference", "gemclient fault extra-object-reference"),
+    driven("fault-second-dmabuf", "gemclient fault second-dmabuf"),
+    driven("fault-cache-left", "gemclient fault cache-left"),
+    driven("fault-handle-count", "gemclient fault handle-count"),
+    driven("fault-extra-dmabuf-reference", "gemclient fault extra-dmabuf-reference"),
+    driven("fault-put-before-detach", "gemclient fault put-before-detach"),
+    driven("fault-link-left", "gemclient fault link-left"),
 ];
 
 /// What is asked of the recording.
@@ -110,12 +133,13 @@ pub fn run(args: &FixturesArgs) -> Result<u8> {
             bail!("no trace's name holds `{}`", args.filter.join("` or `"));
         }
         let dir = kept.join(&kernel.line);
+        let driver = chosen.iter().any(|fixture| fixture.driver);
         let setup = SetupArgs { devices: matrix::devices(&kernel)?, ..plain.clone() };
         let boot = Boot {
             kernel: &kernel,
             setup: &setup,
             programs: &programs,
-            files: Vec::new(),
+            files: if driver { vec![loadable(&kernel)?] } else { Vec::new() },
             command: Some(script(&chosen)),
             out: Some(dir.clone()),
         };
@@ -135,12 +159,24 @@ pub fn run(args: &FixturesArgs) -> Result<u8> {
     Ok(0)
 }
 
+/// The driver, for the guest to load and unload.
+fn loadable(kernel: &Kernel) -> Result<(String, u32, Vec<u8>)> {
+    let module = driver::module(kernel)?;
+    Ok((format!("modules/{}", module.name), 0o644, module.content))
+}
+
 /// The shell script that records traces one by one; what the traced client ends with does not matter, a missing trace does.
 fn script(fixtures: &[&Fixture]) -> String {
     let mut lines = vec!["bad=0".to_owned()];
-    for Fixture { name, command, lines: _ } in fixtures {
+    for Fixture { name, command, lines: _, driver } in fixtures {
+        if *driver {
+            lines.push("insmod /modules/gemfault.ko || exit 1".to_owned());
+        }
         lines
             .push(format!("timeout 60 gemscope record -o /out/{name}.gemtrace -- {command} >/tmp/said 2>&1"));
+        if *driver {
+            lines.push("rmmod gemfault || exit 1".to_owned());
+        }
         lines.push(format!(
             "[ -s /out/{name}.gemtrace ] || {{ echo '{name}: no trace'; cat /tmp/said; bad=1; }}"
         ));

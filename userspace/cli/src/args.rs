@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use gemscope_common::{ProbeId, Profile, scope};
+use gemscope_model::Era;
 
 use crate::values::{self, Eras, Source};
 
@@ -298,6 +299,14 @@ pub struct ReplayArgs {
     /// Print every record as a line before the report
     #[arg(long, conflicts_with = "json")]
     pub events: bool,
+    /// Instead of judging, compare every record with what the model of the recorded kernel predicts
+    #[arg(long, conflicts_with_all = ["until", "profile", "at_exit", "events"])]
+    pub conformance: bool,
+    /// Instead of judging, make the recorded operations again by the rules of another kernel: a profile, with +feature and
+    /// -feature
+    #[arg(long, value_name = "PROFILE", value_parser = values::era,
+          conflicts_with_all = ["until", "profile", "at_exit", "events", "conformance"])]
+    pub what_if: Option<Era>,
     /// Print JSON lines
     #[arg(long)]
     pub json: bool,

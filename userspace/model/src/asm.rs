@@ -28,13 +28,22 @@ pub struct Asm {
     places: Vec<u16>,
     /// Calls that fail in the operation under way, and whether they always do.
     pub faults: Vec<(Point, bool)>,
+    /// What user space and drivers do is told from outside: the program of an operation that was observed.
+    pub given: bool,
     /// The calls of the program, in order.
     pub calls: Vec<Call>,
 }
 
 impl Asm {
     pub const fn new(era: Era) -> Self {
-        Self { era, code: Vec::new(), places: Vec::new(), faults: Vec::new(), calls: Vec::new() }
+        Self {
+            era,
+            code: Vec::new(),
+            places: Vec::new(),
+            faults: Vec::new(),
+            given: false,
+            calls: Vec::new(),
+        }
     }
 
     /// A call begins here.

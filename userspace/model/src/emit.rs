@@ -298,7 +298,8 @@ impl See<'_> {
         let th = &self.k.threads[self.t];
         let of_buf = matches!(probe, ProbeId::CacheAdd) || probe == ProbeId::ExportToDmabuf && self.back;
         let good = th.ret >= 0;
-        let buf = if of_buf && good { th.d } else { Ptr::NULL };
+        // A return shows the arguments of its entry.
+        let buf = if of_buf && (good || probe == ProbeId::CacheAdd) { th.d } else { Ptr::NULL };
         let own_dev = !matches!(probe, ProbeId::CacheAdd | ProbeId::CacheRemove);
         let p = Prime {
             file: self.file_addr(self.operand),

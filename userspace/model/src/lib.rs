@@ -10,6 +10,7 @@
 
 mod asm;
 mod code;
+mod conform;
 mod effects;
 mod emit;
 mod era;
@@ -24,6 +25,9 @@ mod step;
 mod tell;
 mod truth;
 
+pub use conform::{
+    Attached, Conformance, Difference, Otherwise, Then, Unpredicted, WhatIf, conform, what_if,
+};
 pub use emit::{PAGE, Recorder, TICK_NS};
 pub use era::{Era, Quirks};
 pub use explore::{

@@ -179,9 +179,9 @@ pub struct Permit {
     pub obj: Ptr,
     pub file: u8,
     pub reserved: u8,
-    pub allowed: i8,
+    pub allowed: i16,
     /// `funcs->open` less `funcs->close`
-    pub opened: i8,
+    pub opened: i16,
 }
 
 /// An fd of a process.
@@ -366,7 +366,7 @@ pub fn allocate<T: Slot + crate::list::Plain, const N: usize>(
 ) -> Ptr {
     let ix = match list.iter().position(|t| !t.used()) {
         Some(ix) => {
-            list[ix] = make(list[ix].gen_() + 1);
+            list[ix] = make(list[ix].gen_().wrapping_add(1));
             ix
         }
         None => {

@@ -1,10 +1,13 @@
 //! The commands, one module each.
 
 pub mod check;
+pub mod conform;
 pub mod demo;
 pub mod doctor;
 pub mod explain;
 pub mod explore;
+mod model_lines;
 pub mod probes;
 pub mod record;
 pub mod replay;
+pub mod what_if;

@@ -8,6 +8,12 @@ use crate::source::{self, Options};
 use crate::ui::{Sink, Ui};
 
 pub fn run(args: &ReplayArgs, ui: &Ui) -> anyhow::Result<Exit> {
+    if args.conformance {
+        return super::conform::run(args);
+    }
+    if let Some(era) = args.what_if {
+        return super::what_if::run(args, era);
+    }
     let reader = Reader::open(&args.file)?;
     let options = Options {
         until: args.until,

@@ -118,7 +118,7 @@ impl Kernel {
     pub(super) fn pin(&mut self, t: usize) {
         let p = self.threads[t].a;
         if let Some(a) = get_mut(&mut self.attaches, p) {
-            a.pins += 1;
+            a.pins = a.pins.saturating_add(1);
         }
     }
 

@@ -10,7 +10,7 @@ const FIRST_FD: u16 = 3;
 
 impl Kernel {
     fn new_buf(&mut self, object: Ptr, kind: u8) -> Ptr {
-        self.born_bufs += 1;
+        self.born_bufs = self.born_bufs.wrapping_add(1);
         let serial = self.born_bufs;
         let make =
             |gen_| Buf { gen_, serial, refs: 1, object, state: buf_state::LIVE, kind, ..Buf::default() };

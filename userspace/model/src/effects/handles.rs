@@ -21,8 +21,8 @@ impl Kernel {
         match self.handle_mut(f, id) {
             Some(h) => {
                 let old = *h;
-                let (gen_, owed) = (old.gen_ + 1, old.owed + old.owed_now);
-                let early = u8::from(old.state == handle_state::CLOSING) + old.early;
+                let (gen_, owed) = (old.gen_.wrapping_add(1), old.owed.saturating_add(old.owed_now));
+                let early = u8::from(old.state == handle_state::CLOSING).saturating_add(old.early);
                 *h = Handle { gen_, owed, early, ..fresh };
             }
             None => {

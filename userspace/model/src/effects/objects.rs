@@ -7,7 +7,7 @@ use crate::truth::{About, Wrong};
 
 impl Kernel {
     pub(super) fn obj_init(&mut self, t: usize, dev: u8) {
-        self.born_objs += 1;
+        self.born_objs = self.born_objs.wrapping_add(1);
         let serial = self.born_objs;
         let p =
             allocate(&mut self.objs, |gen_| Obj { gen_, serial, kref: 1, dev, alive: 1, ..Obj::default() });
@@ -132,7 +132,7 @@ impl Kernel {
 
     pub(super) fn name_alloc(&mut self, m: &Machine, t: usize) {
         let p = self.threads[t].o;
-        let next = self.names + 1;
+        let next = self.names.wrapping_add(1);
         let Some(o) = get_mut(&mut self.objs, p) else {
             return self.fact(Wrong::UseAfterFree, self.about_obj(p));
         };

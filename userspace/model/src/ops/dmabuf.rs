@@ -21,7 +21,7 @@ pub fn syscall_end(a: &mut Asm, result: Option<(u8, Num)>) {
 }
 
 /// The last file reference of the dma-buf in D is gone (R24).
-fn last_fput(a: &mut Asm) {
+pub fn last_fput(a: &mut Asm) {
     let out = a.label();
     a.point(ProbeId::BufFileRelease, Reg::D as u8);
     a.act(Do::FileGone);
@@ -34,7 +34,7 @@ fn last_fput(a: &mut Asm) {
 }
 
 /// `dma_buf_release` of the dma-buf in D.
-fn destroy(a: &mut Asm) {
+pub fn destroy(a: &mut Asm) {
     let (other, kept) = (a.label(), a.label());
     a.point(ProbeId::BufRelease, Reg::D as u8);
     a.act(Do::ExporterOf);

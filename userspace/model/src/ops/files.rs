@@ -13,7 +13,7 @@ pub fn open_file(a: &mut Asm, f: u8) {
 
 /// The last reference of a DRM file goes (R18). `left`: its process left it, and its handles, open.
 pub fn close_file(a: &mut Asm, f: u8, dev: u8, left: bool) {
-    let (closed, fbs, no_fbs, handles, no_handles) = (a.label(), a.label(), a.label(), a.label(), a.label());
+    let (closed, fbs, no_fbs) = (a.label(), a.label(), a.label());
     a.act(Do::FileIsOpen { f });
     a.if_no(closed);
     a.enter(ProbeId::FbRelease, f);
@@ -24,6 +24,13 @@ pub fn close_file(a: &mut Asm, f: u8, dev: u8, left: bool) {
     a.goto(fbs);
     a.place(no_fbs);
     a.leave(ProbeId::FbRelease, f);
+    close_handles(a, f, dev, left);
+    a.place(closed);
+}
+
+/// The part of a file's close that is about handles, and its end.
+pub fn close_handles(a: &mut Asm, f: u8, dev: u8, left: bool) {
+    let (handles, no_handles) = (a.label(), a.label());
     a.enter(ProbeId::FileClose, f);
     a.place(handles);
     a.act(Do::IdrNext { f });
@@ -38,7 +45,6 @@ pub fn close_file(a: &mut Asm, f: u8, dev: u8, left: bool) {
     a.point(ProbeId::PrimeDestroy, f);
     a.act(Do::CacheDestroy { f });
     a.act(Do::FileClosed { f });
-    a.place(closed);
 }
 
 /// A process ends: its mappings, its fds, its DRM files (file, device).

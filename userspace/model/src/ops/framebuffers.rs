@@ -8,12 +8,20 @@ use crate::code::{Asm, Do, Lock};
 /// ADDFB2 of the handle in H; the framebuffer into B. The look-up's reference stays with it.
 pub fn addfb(a: &mut Asm, f: u8, dev: u8) {
     let out = a.label();
-    a.act(Do::Lookup { f });
-    a.if_failed(out);
+    if a.given {
+        a.act(Do::ObjGet);
+    } else {
+        a.act(Do::Lookup { f });
+        a.if_failed(out);
+    }
     a.enter(ProbeId::FbInit, f);
     if a.era.fb_handle_refs() {
         a.enter(ProbeId::HandleGetIfExists, 0);
         a.lock(Lock::Name(dev));
+        if a.given {
+            // A function of its own where it was not inlined.
+            a.point(ProbeId::HandleGet, f);
+        }
         a.act(Do::CountGetIfAny);
         a.unlock(Lock::Name(dev));
         a.leave(ProbeId::HandleGetIfExists, 0);
@@ -52,8 +60,10 @@ pub fn closefb(a: &mut Asm) {
 pub fn getfb2(a: &mut Asm, f: u8, dev: u8) {
     let out = a.label();
     a.enter(ProbeId::GetFb2, f);
-    a.act(Do::FbObj);
-    a.if_failed(out);
+    if !a.given {
+        a.act(Do::FbObj);
+        a.if_failed(out);
+    }
     a.act(Do::ObjGet);
     handle_create(a, f, dev);
     obj_put(a, false);

@@ -14,6 +14,10 @@ pub fn obj_put(a: &mut Asm, symbol: bool) {
     if symbol {
         a.point(ProbeId::ObjectFree, 0);
     }
+    if a.given {
+        // Every put ends in it, but only an observed kernel says which drivers are probed.
+        a.point(ProbeId::ObjectDriverFree, 0);
+    }
     // R62: an importer lets go of its dma-buf first.
     let native = a.label();
     a.act(Do::TakeImport);

@@ -24,15 +24,27 @@ fn cache_add(a: &mut Asm, f: u8, failed: crate::code::Label) {
     a.place(out);
 }
 
+/// A driver, or a check of arguments, said no before anything was done.
+fn refused(a: &mut Asm, to: crate::code::Label) {
+    if a.given {
+        a.may_fail(Point::Fd, errno::EINVAL, to);
+    }
+}
+
 /// PRIME_HANDLE_TO_FD: the handle in H as an fd, into X (R19).
 pub fn export(a: &mut Asm, f: u8, dev: u8, process: u8) {
     let out = a.label();
     a.enter(ProbeId::ExportIoctl, f);
+    refused(a, out);
     if a.era.fd_reserved_first() {
         a.may_fail(Point::Fd, errno::EMFILE, out);
         a.act(Do::FdReserve);
         export_to_dmabuf(a, f, dev);
         a.if_failed(out);
+        if a.given {
+            // From 7.3 on, by a function of its own.
+            a.point(ProbeId::BufFdInstall, process);
+        }
         a.act(Do::FdInstall { p: process });
         a.act(Do::Shared { f });
     } else if a.era.complete_cache() {
@@ -53,7 +65,7 @@ fn buf_fd(a: &mut Asm, f: u8, process: u8, failed: crate::code::Label) {
 }
 
 /// `drm_gem_prime_handle_to_dmabuf` (6.12 and later); the same steps as before it, without the fd.
-fn export_to_dmabuf(a: &mut Asm, f: u8, dev: u8) {
+pub fn export_to_dmabuf(a: &mut Asm, f: u8, dev: u8) {
     let (unlock, put_obj, done) = (a.label(), a.label(), a.label());
     a.enter(ProbeId::ExportToDmabuf, f);
     a.lock(Lock::Prime(f));
@@ -128,6 +140,7 @@ fn find_or_make(a: &mut Asm, f: u8, dev: u8, failed: crate::code::Label) {
 /// `dma_buf_export` of the object in hand, with the caller's reference, into D.
 fn make(a: &mut Asm, failed: crate::code::Label) {
     let (err, out) = (a.label(), a.label());
+    refused(a, failed);
     a.enter(ProbeId::BufExport, 0);
     a.may_fail(Point::Export, errno::ENOMEM, err);
     a.act(Do::BufCreate);
@@ -225,6 +238,7 @@ pub fn import(a: &mut Asm, f: u8, dev: u8, process: u8) {
     let (counted, own_ref) = (a.era.counted_link(), a.era.importer_takes_ref());
     let prime = Lock::Prime(f);
     a.enter(ProbeId::Import, f);
+    refused(a, out);
     a.act(Do::FdGet { p: process });
     a.leave(ProbeId::BufGet, process);
     a.if_failed(out);
@@ -298,6 +312,7 @@ pub fn import(a: &mut Asm, f: u8, dev: u8, process: u8) {
 /// `drm_gem_prime_import_dev` and its like (R21): attach, take a reference, map if the era does, make the object.
 fn foreign_import(a: &mut Asm, dev: u8, failed: crate::code::Label) {
     let (no_attach, undo, ok) = (a.label(), a.label(), a.label());
+    refused(a, failed);
     a.enter(ProbeId::Attach, 0);
     a.may_fail(Point::Attach, errno::ENOMEM, no_attach);
     a.act(Do::Attach { dynamic: false, import: true });
