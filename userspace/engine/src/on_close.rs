@@ -39,7 +39,10 @@ impl Engine {
         let known = live.filter(|h| self.state.handles.get(*h).is_some_and(|h| h.object == object));
         // Its creation may not have returned yet: then one of the creations in flight is meant. Or it is on its way to another number.
         let moving = self.calls.moving(file, p.handle).copied();
-        let key = known
+        let taken = self.threads.at(thread).innermost(&[ProbeId::HandleDelete]).and_then(|f| f.handle);
+        let key = taken
+            .filter(|h| self.state.handles.contains_key(*h))
+            .or(known)
             .or_else(|| {
                 let creating = &self.state.files[file].creating;
                 let meant = |h: &HandleKey| self.state.handles.get(*h).is_some_and(|h| h.object == object);

@@ -161,7 +161,12 @@ impl Engine {
             }
             Some((old, Life::Open)) if self.being_deleted(file, p.handle, at.tid) => {
                 self.report_two_handles(RuleId::HandleReuseDuringClose, old, key, at);
-                self.end_handle(old, at);
+                // The close in flight is the old one's, also when both are of one object.
+                let close =
+                    |f: &Frame| f.probe == ProbeId::HandleDelete && f.file == Some(file) && f.id == p.handle;
+                if let Some(frame) = self.threads.find_other(at.tid, close) {
+                    frame.handle = Some(old);
+                }
             }
             Some((old, Life::Open)) => self.end_handle(old, at),
             _ => {}

@@ -102,7 +102,9 @@ impl Engine {
                 })
                 .filter(own)
                 .collect();
-            if b.released.is_none() && !others.is_empty() {
+            // Whoever else works on the file may have changed it meanwhile.
+            let alone = !self.threads.open().any(|(tid, f)| tid != at.tid && f.file == Some(file));
+            if alone && b.released.is_none() && !others.is_empty() {
                 self.check_entry_removed(file, frame.id, buf, at);
             }
         }

@@ -115,6 +115,12 @@ impl Threads {
         &mut self.list[ix]
     }
 
+    /// The first open frame of another thread than this one that is meant.
+    pub fn find_other(&mut self, tid: u32, meant: impl Fn(&Frame) -> bool) -> Option<&mut Frame> {
+        let others = self.list.iter_mut().zip(&self.tids).filter(|(_, other)| **other != tid);
+        others.flat_map(|(t, _)| &mut t.frames).find(|f| meant(f))
+    }
+
     /// Every thread that something is known of.
     pub fn all(&self) -> impl Iterator<Item = (u32, &Thread)> {
         self.tids.iter().copied().zip(&self.list)

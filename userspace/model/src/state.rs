@@ -313,7 +313,7 @@ pub struct Thread {
 }
 
 /// The longest that a scenario may be in any of these.
-pub const MAX_VARS: usize = 24;
+pub const MAX_VARS: usize = 200;
 pub const MAX_DEVICES: usize = 4;
 
 /// The whole kernel, and the threads in it.

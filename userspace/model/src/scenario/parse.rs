@@ -23,7 +23,7 @@ pub struct ParseError {
 const MAX_FILES: usize = 16;
 const MAX_PROCESSES: usize = 8;
 const MAX_THREADS: usize = 8;
-const MAX_OPS: usize = 64;
+const MAX_OPS: usize = 400;
 
 /// A word with its place.
 #[derive(Clone, Copy, Debug)]
