@@ -399,6 +399,9 @@ pub const ROWS: &[Row] = &[
     .code(1)
     .seconds(120)
     .lines(Lines::But(PUBLISHES_EARLY)),
+    // Without a race: where framebuffers hold no handle count, an object forgets its dma-buf and is given another.
+    found!("share-through-fb", "judged -- gemclient share-through-fb", "second-dmabuf": 1).lines(Lines::Only(OLD)),
+    clean("share-through-fb-fixed", "judged -- gemclient share-through-fb").lines(Lines::But(OLD)),
     // The same without a race, with a buffer that is shared, is nobody's mistake.
     clean("move-shared", "judged -- gemclient move-shared").lines(Lines::Only(&["6.18"])),
     row(

@@ -41,6 +41,24 @@ pub fn s21_framebuffer_of_shared_buffer(options: &Options) -> Outcome {
     close_device(file)
 }
 
+/// A shared buffer loses its last handle, gets a new one through its framebuffer, and is shared again. Where framebuffers hold no
+/// handle count, the object has forgotten its first dma-buf meanwhile, and gets a second one beside it.
+#[inline(never)]
+pub fn share_again_through_framebuffer(options: &Options) -> Outcome {
+    let file = open_display(options)?;
+    let buffer = make_buffer(file)?;
+    let first = share(file, buffer)?;
+    let fb = file.add_fb(buffer)?;
+    close_buffer(file, buffer)?;
+    let reopened = file.get_fb(fb)?;
+    let second = share(file, reopened)?;
+    close_buffer(file, reopened)?;
+    file.remove_fb(fb)?;
+    close_prime_fd(first)?;
+    close_prime_fd(second)?;
+    close_device(file)
+}
+
 /// S24: framebuffer and handle are left to the closing of the file.
 #[inline(never)]
 pub fn s24_framebuffer_at_file_close(options: &Options) -> Outcome {

@@ -137,6 +137,14 @@ pub const ALL: &[Scenario] = &[
         run: framebuffers::s21_framebuffer_of_shared_buffer,
     },
     Scenario {
+        name: "share-through-fb",
+        about: "a shared buffer gets a new handle by GETFB2 and is shared again",
+        needs: "virtio_gpu or bochs-drm, root",
+        ends: Clean,
+        options: &["--device"],
+        run: framebuffers::share_again_through_framebuffer,
+    },
+    Scenario {
         name: "s22",
         about: "share between two devices, the exporter lets go first",
         needs: "virtio_gpu or bochs-drm, vgem",

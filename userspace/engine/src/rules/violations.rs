@@ -5,13 +5,15 @@ use super::{Class, Rule, RuleId};
 pub(super) const SECOND_DMABUF: Rule = Rule {
     id: RuleId::SecondDmabuf,
     class: Class::Violation,
-    title: "an object was exported again while its dma-buf was still linked",
+    title: "an object was exported again while its first dma-buf lives",
     text: "A native object has at most one dma-buf at a time: the link is set under object_name_lock before anyone \
-           else can export (R30). Two of them alias one memory under two reservation locks.",
+           else can export (R30). Two of them alias one memory under two reservation locks. Where framebuffers hold no \
+           handle count, the link is gone with the last handle, and a handle that GETFB2 brings back is exported anew.",
     serves: &["R30", "B5"],
-    eras: "from v3.12; before it the race itself was open",
+    eras: "all; up to 3.11 by a race of two exports, up to 6.15 through a framebuffer",
     kernel: "drm_gem_prime_handle_to_dmabuf, export_and_register_object",
-    advice: "a kernel bug: two exports did not see each other",
+    advice: "a kernel bug: two exports did not see each other. Through GETFB2 it can be avoided: keep a handle open as long as \
+             the first dma-buf lives",
     history: &["t1 export f1 h1 -> d1", "t2 export f2 h2 -> d2 (same object)"],
 };
 
