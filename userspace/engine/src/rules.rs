@@ -138,7 +138,7 @@ impl RuleId {
     #[must_use]
     pub fn applies(self, profile: Profile, features: Features) -> bool {
         match self {
-            Self::StaleLink | Self::SecondDmabuf | Self::CacheAfterClose => profile >= Profile::V3_12,
+            Self::StaleLink | Self::CacheAfterClose => profile >= Profile::V3_12,
             Self::SecondHandleOnImport | Self::ReleasedWhileCached => profile >= Profile::V3_10,
             Self::ReservationNotHeld | Self::ReservationHeld => profile >= Profile::V5_5,
             Self::PinImbalance => profile >= Profile::V5_7,
