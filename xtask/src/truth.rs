@@ -48,20 +48,6 @@ pub struct TruthArgs {
     limit: u64,
 }
 
-impl Default for TruthArgs {
-    fn default() -> Self {
-        Self {
-            filter: None,
-            profile: None,
-            verbose: false,
-            one_by_one: false,
-            show: false,
-            losses: 40,
-            limit: 20_000_000,
-        }
-    }
-}
-
 /// Every profile, and the windows that backports and features make.
 pub fn eras() -> Vec<Era> {
     let mut eras: Vec<Era> = Profile::ALL.iter().map(|p| Era::of(*p)).collect();
@@ -94,14 +80,6 @@ struct Sum {
 pub fn run(args: &TruthArgs) -> Result<u8> {
     let tally = all(args)?;
     Ok(u8::from(tally.failed > 0))
-}
-
-/// Runs it as a step of the tests.
-///
-/// # Errors
-/// See [`run`].
-pub fn step() -> Result<Tally> {
-    all(&TruthArgs::default())
 }
 
 fn all(args: &TruthArgs) -> Result<Tally> {

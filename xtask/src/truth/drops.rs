@@ -27,7 +27,7 @@ impl Random {
 /// Makes `runs` random runs, drops some records of each, and adds what is wrong with the verdicts.
 pub fn random_losses(m: &Machine, era: Era, runs: u32, wrong: &mut BTreeSet<String>) {
     for seed in 0..u64::from(runs) {
-        let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ ((seed + 1) * 0x2545_f491_4f6c_dd1d));
+        let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ (seed + 1).wrapping_mul(0x2545_f491_4f6c_dd1d));
         let (records, facts) = run(m, &mut random);
         let (engine, dropped) = judge(era, &records, &mut random);
         for finding in engine.findings().iter().filter(|f| !f.tainted) {
