@@ -25,7 +25,7 @@ fn hash(value: impl Hash) -> u64 {
 }
 
 /// In no order: tables have none.
-fn unordered(items: impl Iterator<Item = u64>) -> u64 {
+fn unordered(items: impl Iterator<Item = impl Hash>) -> u64 {
     items.fold(0, |all, item| all.wrapping_add(hash(item)))
 }
 
@@ -74,7 +74,11 @@ impl Engine {
             (files, handles, objects, bufs),
             (attachments, vmaps, puts, fbs),
             (unordered(findings), left, calls, threads),
-            (s.graveyard.addresses(unordered), self.seen.digest(unordered), self.reach.digest(unordered)),
+            (
+                unordered(s.graveyard.addresses()),
+                unordered(self.seen.sights()),
+                unordered(self.reach.processes()),
+            ),
             (flags, losses),
         ))
     }

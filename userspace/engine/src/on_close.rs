@@ -39,7 +39,11 @@ impl Engine {
         let known = live.filter(|h| self.state.handles.get(*h).is_some_and(|h| h.object == object));
         // Its creation may not have returned yet: then one of the creations in flight is meant. Or it is on its way to another number.
         let moving = self.calls.moving(file, p.handle).copied();
-        let taken = self.threads.at(thread).innermost(&[ProbeId::HandleDelete]).and_then(|f| f.handle);
+        let delete = self.threads.at(thread).innermost(&[ProbeId::HandleDelete]);
+        let taken = delete.and_then(|f| {
+            f.made = true;
+            f.handle
+        });
         let key = taken
             .filter(|h| self.state.handles.contains_key(*h))
             .or(known)
@@ -50,17 +54,14 @@ impl Engine {
             })
             .or_else(|| moving.and_then(|c| c.handle).filter(|h| self.state.handles.contains_key(*h)));
         let by_file = self.threads.at(thread).inside(ProbeId::FileClose);
-        if let Some(delete) = self.threads.at(thread).innermost(&[ProbeId::HandleDelete]) {
-            delete.made = true;
-        }
         let mut frame = Frame::new(ProbeId::HandleRelease, at);
         (frame.file, frame.object, frame.handle, frame.id) = (Some(file), Some(object), key, p.handle);
         if moving.is_some() {
             self.closed_while_moving(file, object, p.handle, at);
         }
         // R27, B13: closed under a number that it had been moved away from: its count is another one's.
-        let past = self.state.files[file].handles.get(p.handle).map(|s| s.past).unwrap_or_default();
-        if key.is_none() && past.moved > past.closed.seq {
+        let past = || self.state.files[file].handles.get(p.handle).map(|s| s.past);
+        if key.is_none() && past().is_some_and(|p| p.moved > p.closed.seq) {
             self.report_counted_twice(file, object, p.handle, at, Stamp::default());
         }
         if let Some(key) = key {

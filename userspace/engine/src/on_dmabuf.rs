@@ -233,14 +233,24 @@ impl Engine {
                 }
                 HoldKind::Link(_) => continue,
             };
-            let entity = self.buf_entity(buf);
-            let evidence = self.buf_evidence(buf);
-            let case = Case::new(rule, entity, What::FileReleased, at)
-                .against(what, hold.at)
-                .evidence(evidence)
-                .tainted(tainted || self.state.stale(sure));
-            self.file(case);
+            self.report_release(rule, buf, at, (what, hold.at), tainted || self.state.stale(sure));
         }
+    }
+
+    /// A dma-buf is gone, and something of the ledger still has its pointer.
+    fn report_release(
+        &mut self,
+        rule: RuleId,
+        buf: BufKey,
+        at: Stamp,
+        earlier: (What, Stamp),
+        tainted: bool,
+    ) {
+        let case = Case::new(rule, self.buf_entity(buf), What::FileReleased, at)
+            .against(earlier.0, earlier.1)
+            .evidence(self.buf_evidence(buf))
+            .tainted(tainted);
+        self.file(case);
     }
 
     /// B1: up to 3.9 entries hold no reference. One whose removal has not begun when the file is gone for sure points to nothing.
@@ -253,11 +263,8 @@ impl Engine {
         for hold in b.holds.clone() {
             let HoldKind::Cache(file, _) = hold.kind else { continue };
             let Some(f) = self.state.files.get(file) else { continue };
-            let case = Case::new(RuleId::ReleasedWhileCached, self.buf_entity(buf), What::FileReleased, at)
-                .against(What::Cached, hold.at)
-                .evidence(self.buf_evidence(buf))
-                .tainted(tainted || self.state.stale(f.sure));
-            self.file(case);
+            let tainted = tainted || self.state.stale(f.sure);
+            self.report_release(RuleId::ReleasedWhileCached, buf, at, (What::Cached, hold.at), tainted);
         }
     }
 

@@ -162,9 +162,7 @@ impl Engine {
             Some((old, Life::Open)) if self.being_deleted(file, p.handle, at.tid) => {
                 self.report_two_handles(RuleId::HandleReuseDuringClose, old, key, at);
                 // The close in flight is the old one's, also when both are of one object.
-                let close =
-                    |f: &Frame| f.probe == ProbeId::HandleDelete && f.file == Some(file) && f.id == p.handle;
-                if let Some(frame) = self.threads.find_other(at.tid, close) {
+                if let Some(frame) = self.threads.find_other(at.tid, |f| f.deletes(file, p.handle)) {
                     frame.handle = Some(old);
                 }
             }
@@ -178,8 +176,7 @@ impl Engine {
 
     /// Is another thread in `drm_gem_handle_delete` of this number?
     pub(crate) fn being_deleted(&self, file: FileKey, id: u32, tid: u32) -> bool {
-        let of_it = |f: &Frame| f.probe == ProbeId::HandleDelete && f.file == Some(file) && f.id == id;
-        self.threads.open().any(|(other, f)| other != tid && of_it(f))
+        self.threads.open().any(|(other, f)| other != tid && f.deletes(file, id))
     }
 
     /// A handle is gone: out of its file's table and its object's list.

@@ -4,7 +4,7 @@ use gemscope_common::{Gem, Phase, Prime, ProbeId, Profile, Record, err_ptr};
 
 use crate::case::Case;
 use crate::engine::Engine;
-use crate::entity::{BufKey, FileKey, Grant, HandleKey, Hold, HoldKind, ObjectKey, Phase as Life};
+use crate::entity::{BufKey, FileKey, Grant, HandleKey, HoldKind, ObjectKey, Phase as Life};
 use crate::finding::{Entity, Stamp, What};
 use crate::near::Doing;
 use crate::rules::RuleId;
@@ -85,26 +85,19 @@ impl Engine {
                 b.holds.retain(|h| h.kind != HoldKind::Cache(file, frame.id));
                 continue;
             };
-            let before = |h: &&Hold| h.at.seq < frame.at.seq;
             let Some(table) = self.state.files.get(file).map(|f| &f.handles) else { continue };
             // An entry that was left of an earlier handle is nobody's loss.
-            let own = |id: &u32| {
-                let h = table.live(*id).and_then(|h| self.state.handles.get(h));
+            let theirs = |id: u32| {
+                let h = table.live(id).and_then(|h| self.state.handles.get(h));
                 h.is_some_and(|h| h.cached == Some(buf))
             };
-            let others: Vec<u32> = b
-                .holds
-                .iter()
-                .filter(before)
-                .filter_map(|h| match h.kind {
-                    HoldKind::Cache(of, id) if of == file => Some(id),
-                    _ => None,
-                })
-                .filter(own)
-                .collect();
+            let other = b.holds.iter().any(|h| match h.kind {
+                HoldKind::Cache(of, id) => of == file && h.at.seq < frame.at.seq && theirs(id),
+                _ => false,
+            });
             // Whoever else works on the file may have changed it meanwhile.
             let alone = !self.threads.open().any(|(tid, f)| tid != at.tid && f.file == Some(file));
-            if alone && b.released.is_none() && !others.is_empty() {
+            if alone && b.released.is_none() && other {
                 self.check_entry_removed(file, frame.id, buf, at);
             }
         }
@@ -253,11 +246,21 @@ impl Engine {
             return None;
         }
         let open = |key: &HandleKey| self.state.handles.get(*key).is_some_and(|h| h.phase == Life::Open);
-        // An entry that is gone, or was never made, does not make the file forget what it has.
-        let shared = |key: &HandleKey| self.state.handles.get(*key).is_some_and(|h| h.shared == buf);
-        let f = self.state.files.get(file)?;
-        let cached = self.cached_handle(file, buf).filter(open);
-        cached.or_else(|| f.handles.iter().find(|key| buf.is_some() && open(key) && shared(key)))
+        if let Some(cached) = self.cached_handle(file, buf).filter(open) {
+            return Some(cached);
+        }
+        // An entry that is gone, or was never made, does not make the file forget what it has: a handle of an object that is
+        // linked to the buffer, or imports it.
+        let b = self.state.bufs.get(buf?)?;
+        let objects = b.holds.iter().filter_map(|hold| match hold.kind {
+            HoldKind::Link(o) | HoldKind::Importer(o) => self.state.objects.get(o),
+            HoldKind::Cache(..) => None,
+        });
+        let shared = |key: &HandleKey| {
+            let h = self.state.handles.get(*key);
+            h.is_some_and(|h| h.file == file && h.shared == buf)
+        };
+        objects.flat_map(|o| o.handles.iter().copied()).find(|key| open(key) && shared(key))
     }
 
     /// The handle that this file's cache has for the dma-buf, an open one before one that is closing.

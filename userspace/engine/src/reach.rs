@@ -104,13 +104,9 @@ impl Reach {
         (!comm.is_empty()).then_some(comm)
     }
 
-    /// For [`Engine::digest`](crate::Engine::digest).
-    pub fn digest(&self, of: impl Fn(std::vec::IntoIter<u64>) -> u64) -> u64 {
-        let each = |(tgid, p): (&u32, &Process)| {
-            let exit = p.exit_code.map_or(0, |c| u64::from(c) + 1);
-            u64::from(*tgid) ^ u64::from(p.parent) << 20 ^ exit << 40 ^ u64::from(p.in_scope) << 63
-        };
-        of(self.processes.iter().map(each).collect::<Vec<_>>().into_iter())
+    /// For [`Engine::digest`](crate::Engine::digest): number, parent, exit code and whether in the scope.
+    pub fn processes(&self) -> impl Iterator<Item = (u32, u32, Option<u32>, bool)> {
+        self.processes.iter().map(|(tgid, p)| (*tgid, p.parent, p.exit_code, p.in_scope))
     }
 
     /// Processes of a set scope that have not exited.

@@ -101,13 +101,10 @@ impl Seen {
         }
     }
 
-    /// For [`Engine::digest`]: what was seen, of whatever time.
-    pub fn digest(&self, of: impl Fn(std::vec::IntoIter<u64>) -> u64) -> u64 {
-        let sights = self.at_start.iter().map(|s| (s, 1)).chain(self.now.iter().map(|s| (s, 2)));
-        let each = |((ino, s), when): ((&u64, &Sight), u64)| {
-            ino ^ when << 60 ^ (s.holders.len() as u64) << 48 ^ u64::from(s.alive) << 40 ^ s.size << 8
-        };
-        of(sights.map(each).collect::<Vec<_>>().into_iter())
+    /// For [`Engine::digest`]: what was seen, with whether that was at the start.
+    pub fn sights(&self) -> impl Iterator<Item = (u64, bool, u64, usize, bool)> {
+        let all = self.at_start.iter().map(|s| (s, true)).chain(self.now.iter().map(|s| (s, false)));
+        all.map(|((ino, s), start)| (*ino, start, s.size, s.holders.len(), s.alive))
     }
 
     /// Its size as a scan saw it; 0 when none did.

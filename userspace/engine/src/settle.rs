@@ -3,6 +3,7 @@
 //! Leaks of kernel references are judged only here (C.6): everything that can end has had its time.
 
 use gemscope_common::{Profile, Settle};
+use rustc_hash::FxHashSet;
 
 use crate::case::Case;
 use crate::engine::Engine;
@@ -15,13 +16,19 @@ impl Engine {
     /// Entities of the scope that can still end by themselves: while there are any, a settle point is worth waiting for.
     #[must_use]
     pub fn pending(&self) -> usize {
-        let objects = self.state.objects.keys().filter(|k| self.object_overdue(*k)).count();
+        let shared = self.shared_objects();
+        let objects = self.state.objects.keys().filter(|k| self.object_overdue(*k, &shared)).count();
         let bufs = self.state.bufs.keys().filter(|k| self.buf_overdue(*k)).count();
         objects + bufs + self.orphans().count() + self.framebuffers_overdue().count()
     }
 
+    /// Objects of which a dma-buf lives. An object may have several (B5): any of them keeps it.
+    fn shared_objects(&self) -> FxHashSet<ObjectKey> {
+        self.state.bufs.values().filter_map(|b| b.exporter).collect()
+    }
+
     /// C.6 L3: nothing that can be named holds it.
-    fn object_overdue(&self, key: ObjectKey) -> bool {
+    fn object_overdue(&self, key: ObjectKey, shared: &FxHashSet<ObjectKey>) -> bool {
         let o = &self.state.objects[key];
         let handles = o.handles.iter().any(|h| self.state.handles.contains_key(*h));
         o.in_scope
@@ -32,9 +39,7 @@ impl Engine {
             && !o.ref_zero
             && o.planes == 0
             && o.maps <= 0
-            && o.exported.is_none_or(|b| !self.state.bufs.contains_key(b))
-            // Where an object may have several (B5) any of them keeps it.
-            && !self.state.bufs.values().any(|b| b.exporter == Some(key))
+            && !shared.contains(&key)
     }
 
     /// C.6 L4: nothing of the ledger holds it; an fd still may.
@@ -64,7 +69,9 @@ impl Engine {
             self.doubt(Doubt::StillRunning(p.alive));
         }
         self.seen.scanned(p);
-        let mut objects: Vec<_> = self.state.objects.keys().filter(|k| self.object_overdue(*k)).collect();
+        let shared = self.shared_objects();
+        let overdue = |k: &ObjectKey| self.object_overdue(*k, &shared);
+        let mut objects: Vec<_> = self.state.objects.keys().filter(overdue).collect();
         objects.sort_unstable_by_key(|k| self.state.objects[*k].number);
         for key in objects {
             self.object_leaked(key, at);

@@ -45,8 +45,8 @@ impl Graveyard {
     }
 
     /// For [`Engine::digest`](crate::Engine::digest).
-    pub fn addresses(&self, of: impl Fn(std::vec::IntoIter<u64>) -> u64) -> u64 {
-        of(self.by_addr.keys().copied().collect::<Vec<_>>().into_iter())
+    pub fn addresses(&self) -> impl Iterator<Item = u64> {
+        self.by_addr.keys().copied()
     }
 
     pub fn clear(&mut self) {

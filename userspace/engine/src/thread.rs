@@ -46,6 +46,13 @@ impl Frame {
     }
 }
 
+impl Frame {
+    /// Is it `drm_gem_handle_delete` of this number?
+    pub fn deletes(&self, file: FileKey, id: u32) -> bool {
+        self.probe == ProbeId::HandleDelete && self.file == Some(file) && self.id == id
+    }
+}
+
 /// One thread's open calls.
 #[derive(Clone)]
 pub(crate) struct Thread {
