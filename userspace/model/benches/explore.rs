@@ -2,36 +2,16 @@
 //!
 //! Run with `cargo bench -p gemscope-model`.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+#[path = "../tests/crew/mod.rs"]
+mod crew;
 
+use crew::Threads;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gemscope_common::Profile;
 use gemscope_model::{Alone, Crew, Era, Limits, Outcome, Scenario, builtin, explore};
 
 /// Two million states and more.
 const BIG: &str = include_str!("big.scenario");
-
-/// So many threads, for as long as there are jobs.
-struct Threads(usize);
-
-impl Crew for Threads {
-    fn hands(&self) -> usize {
-        self.0
-    }
-
-    fn each(&self, jobs: usize, job: &(dyn Fn(usize) + Sync)) {
-        let next = AtomicUsize::new(0);
-        let work = || {
-            while let Some(ix) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|ix| *ix < jobs) {
-                job(ix);
-            }
-        };
-        std::thread::scope(|scope| {
-            (1..self.0).for_each(|_| drop(scope.spawn(work)));
-            work();
-        });
-    }
-}
 
 fn walk(scenario: &Scenario, profile: Profile, reduce: bool, crew: &dyn Crew) -> Outcome {
     let limits = Limits { reduce, ..Limits::default() };

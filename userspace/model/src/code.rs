@@ -250,7 +250,6 @@ pub enum Do {
     BufFree,
 
     // fds and mappings.
-    FdReserve,
     FdInstall {
         p: u8,
     },
@@ -407,8 +406,6 @@ pub enum Instr {
     Store(u8, Num),
     /// Back in user space with nothing in hand.
     Clear,
-    /// The YES of the last step is kept for the import.
-    Found,
     Lock(Lock),
     Unlock(Lock),
     /// A probe; the number is a file or process.
@@ -475,7 +472,6 @@ impl Do {
                 | Self::LeftFd
                 | Self::CheckResv(_)
                 | Self::BufOfAttach
-                | Self::FdReserve
                 | Self::No
                 | Self::FbCounted
                 | Self::FileIsOpen { .. }

@@ -164,6 +164,24 @@ fn make<P: Payload>(probe: ProbeId, phase: Phase, payload: &P) -> Record {
     Record::new(probe, phase, payload)
 }
 
+/// Does this probe of an object or a handle see the file?
+pub(crate) const fn names_file(probe: ProbeId) -> bool {
+    matches!(
+        probe,
+        ProbeId::HandleCreate
+            | ProbeId::HandleDelete
+            | ProbeId::HandleRelease
+            | ProbeId::GemClose
+            | ProbeId::DestroyDumb
+            | ProbeId::VmaAllow
+            | ProbeId::Flink
+            | ProbeId::GemOpen
+            | ProbeId::GetFb
+            | ProbeId::GetFb2
+            | ProbeId::DriverAccess
+    )
+}
+
 /// What a probe can see.
 struct See<'a> {
     m: &'a Machine,
@@ -209,30 +227,8 @@ impl See<'_> {
 
     fn gem(&self, probe: ProbeId, phase: Phase) -> Record {
         let th = &self.k.threads[self.t];
-        let by_file = matches!(
-            probe,
-            ProbeId::HandleCreate
-                | ProbeId::HandleDelete
-                | ProbeId::HandleRelease
-                | ProbeId::GemClose
-                | ProbeId::DestroyDumb
-                | ProbeId::VmaAllow
-                | ProbeId::Flink
-                | ProbeId::GemOpen
-                | ProbeId::GetFb2
-                | ProbeId::DriverAccess
-        );
-        let by_object = !matches!(
-            probe,
-            ProbeId::HandleDelete
-                | ProbeId::GemClose
-                | ProbeId::DestroyDumb
-                | ProbeId::VmaAllow
-                | ProbeId::Flink
-                | ProbeId::GemOpen
-                | ProbeId::GetFb2
-                | ProbeId::DriverAccess
-        );
+        let by_file = names_file(probe);
+        let by_object = !by_file || matches!(probe, ProbeId::HandleCreate | ProbeId::HandleRelease);
         let mut p = Gem::default();
         if by_file {
             p.file = self.file_addr(self.operand);

@@ -229,11 +229,6 @@ impl Era {
         self.from(Profile::V3_10)
     }
 
-    /// B3: what `dma_buf_fd` fails with is handed out as if it were an fd.
-    pub(crate) const fn fd_failure_ignored(self) -> bool {
-        !self.from(Profile::C319c933c)
-    }
-
     /// R46: mapping needs the reservation lock: of a dynamic importer, or of every one.
     pub(crate) const fn map_needs_lock(self, dynamic: bool) -> bool {
         self.from(Profile::V6_2) || self.from(Profile::V5_5) && dynamic

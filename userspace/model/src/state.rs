@@ -271,10 +271,6 @@ slots! {
 pub mod flag {
     /// The condition that the last step left for the next jump.
     pub const YES: u8 = 1;
-    /// The operation under way has an fd reserved.
-    pub const RESERVED: u8 = 2;
-    /// The import under way made no handle.
-    pub const FOUND: u8 = 4;
     /// User space asked for the close under way; of the truth.
     pub const ASKED: u8 = 8;
     /// The call under way is MODE_DESTROY_DUMB; of the truth.

@@ -176,7 +176,6 @@ impl Machine {
                         Instr::Clear => {
                             *thread = Thread { pc: thread.pc, ..Thread::default() };
                         }
-                        Instr::Found => thread.flags |= flag::FOUND,
                         Instr::Unlock(lock) => {
                             let before = *thread;
                             k.set_holder(lock, t, 0);

@@ -1,32 +1,12 @@
 //! A walk is the same with several workers, and stops where it is told to.
 
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod crew;
 
+use std::collections::BTreeSet;
+
+use crew::Threads;
 use gemscope_common::Profile;
 use gemscope_model::{Alone, Crew, Era, Limits, Machine, Outcome, builtin, explore};
-
-/// So many threads, for as long as there are jobs.
-struct Threads(usize);
-
-impl Crew for Threads {
-    fn hands(&self) -> usize {
-        self.0
-    }
-
-    fn each(&self, jobs: usize, job: &(dyn Fn(usize) + Sync)) {
-        let next = AtomicUsize::new(0);
-        let work = || {
-            while let Some(ix) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|ix| *ix < jobs) {
-                job(ix);
-            }
-        };
-        std::thread::scope(|scope| {
-            (1..self.0).for_each(|_| drop(scope.spawn(work)));
-            work();
-        });
-    }
-}
 
 /// Thousands of states, with layers of several parts.
 fn machine() -> Machine {

@@ -8,6 +8,7 @@ use gemscope_common::{
 use super::trace::{readable, result};
 use super::world::World;
 use crate::code::Reg;
+use crate::emit::names_file;
 use crate::ops::NEW;
 use crate::state::Ptr;
 
@@ -151,20 +152,7 @@ impl World {
     ) -> Result<(), String> {
         let p: &Gem = record.payload();
         let (th, back) = (self.k.threads[t], phase == Phase::Return);
-        let by_file = matches!(
-            probe,
-            ProbeId::HandleCreate
-                | ProbeId::HandleDelete
-                | ProbeId::HandleRelease
-                | ProbeId::GemClose
-                | ProbeId::DestroyDumb
-                | ProbeId::VmaAllow
-                | ProbeId::Flink
-                | ProbeId::GemOpen
-                | ProbeId::GetFb
-                | ProbeId::GetFb2
-        );
-        if by_file {
+        if names_file(probe) {
             self.same_file(operand, p.file)?;
         }
         let by_object = matches!(
@@ -191,7 +179,7 @@ impl World {
             ProbeId::HandleCreate | ProbeId::GemOpen | ProbeId::GetFb | ProbeId::GetFb2 => {
                 back && th.ret >= 0
             }
-            _ => by_file && probe != ProbeId::VmaAllow,
+            _ => names_file(probe) && probe != ProbeId::VmaAllow,
         };
         // The result first: a call that failed gives no handle.
         if back {

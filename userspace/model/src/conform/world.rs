@@ -556,7 +556,6 @@ const fn is_private(what: Do) -> bool {
             | Do::Shared { .. }
             | Do::CloseBegins { .. }
             | Do::CheckResv(_)
-            | Do::FdReserve
             | Do::No
             | Do::FbCounted
             | Do::FbObj

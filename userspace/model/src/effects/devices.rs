@@ -2,9 +2,7 @@
 
 use crate::machine::Machine;
 use crate::ops::errno;
-use crate::state::{
-    Attach, Framebuffer, Kernel, Map, Ptr, allocate, buf_state, exporter, flag, get, get_mut,
-};
+use crate::state::{Attach, Framebuffer, Kernel, Map, Ptr, allocate, buf_state, exporter, get, get_mut};
 use crate::truth::Wrong;
 
 /// `enum dma_data_direction`: both ways.
@@ -214,7 +212,6 @@ impl Kernel {
         let b = ix.map_or(Ptr::NULL, |ix| crate::state::ptr(&self.fbs, ix));
         let thread = self.th(t);
         thread.b = b;
-        thread.flags &= !flag::FOUND;
         thread.say(ix.is_some());
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::machine::Machine;
 use crate::ops::errno;
-use crate::state::{Buf, Fd, Kernel, Ptr, allocate, buf_state, exporter, flag, get_mut};
+use crate::state::{Buf, Fd, Kernel, Ptr, allocate, buf_state, exporter, get_mut};
 use crate::truth::{About, Wrong};
 
 /// Standard streams have the first ones.
@@ -220,7 +220,6 @@ impl Kernel {
         let thread = self.th(t);
         thread.x = next.unwrap_or(0);
         thread.ret = 0;
-        thread.flags &= !flag::RESERVED;
         thread.say(next.is_some());
     }
 

@@ -91,7 +91,7 @@ impl Kernel {
         self.th(t).say(none);
     }
 
-    pub(super) fn count_dec(&mut self, _m: &Machine, t: usize) {
+    pub(super) fn count_dec(&mut self, t: usize) {
         let p = self.threads[t].o;
         let Some(o) = get_mut(&mut self.objs, p) else {
             self.fact(Wrong::UseAfterFree, self.about_obj(p));

@@ -93,7 +93,7 @@ impl Kernel {
     }
 
     /// R18: the cache of a closed file must be empty. What is left is forgotten; its references are lost.
-    pub(super) fn cache_destroy(&mut self, _m: &Machine, f: u8) {
+    pub(super) fn cache_destroy(&mut self, f: u8) {
         if self.cache.iter().any(|e| e.file == f) {
             self.fact(Wrong::CacheNotEmpty, About::File(f));
         }

@@ -38,14 +38,6 @@ pub struct Observation<'a, W> {
     pub interleavings: f64,
 }
 
-impl<W> Observation<'_, W> {
-    /// What is wrong in every one of the runs.
-    pub fn certain(&self) -> impl Iterator<Item = Fact> {
-        let (first, rest) = self.ends.split_first().map_or((&[][..], &[][..]), |(f, r)| (f.as_slice(), r));
-        first.iter().filter(|fact| rest.iter().all(|end| end.contains(fact))).copied()
-    }
-}
-
 /// What an observation of everything has cost and seen.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Observed {

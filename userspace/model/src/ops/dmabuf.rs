@@ -262,5 +262,4 @@ pub fn set_name(a: &mut Asm, process: u8) {
     a.leave(ProbeId::BufIoctl, process);
     a.act(Do::Put(Reg::D));
     a.place(out);
-    let _ = Num::X;
 }

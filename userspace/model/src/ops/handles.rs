@@ -3,7 +3,7 @@
 use gemscope_common::ProbeId;
 
 use super::{errno, obj_put};
-use crate::code::{Asm, Do, Lock, Num, Point, Reg};
+use crate::code::{Asm, Do, Lock, Point, Reg};
 
 /// `drm_gem_handle_create`: a handle for the object in hand, into H.
 pub fn handle_create(a: &mut Asm, f: u8, dev: u8) {
@@ -199,14 +199,10 @@ pub fn close(a: &mut Asm, f: u8, dev: u8, dumb: bool) {
 
 /// GEM_CHANGE_HANDLE: from the number in H to the one in N (R27, B13).
 pub fn change_handle(a: &mut Asm, f: u8) {
-    let out = a.label();
     if !a.era.change_handle() {
-        a.result(errno::EINVAL);
-        a.goto(out);
-        a.place(out);
-        return;
+        return a.result(errno::EINVAL);
     }
-    let (put, undo, no_entry, unlock) = (a.label(), a.label(), a.label(), a.label());
+    let (out, undo, no_entry, unlock) = (a.label(), a.label(), a.label(), a.label());
     let two_stage = a.era.change_handle_two_stage();
     a.enter(ProbeId::ChangeHandle, f);
     a.act(Do::Lookup { f });
@@ -241,13 +237,11 @@ pub fn change_handle(a: &mut Asm, f: u8) {
     a.act(Do::MoveUndo { f });
     a.place(unlock);
     a.unlock(Lock::Prime(f));
-    a.place(put);
     if !a.era.change_handle_leaks() {
         obj_put(a, false);
     }
     a.place(out);
     a.leave(ProbeId::ChangeHandle, f);
-    let _ = Num::N;
 }
 
 /// Marks a file operand whose handle is the one in N.

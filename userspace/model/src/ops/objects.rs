@@ -3,7 +3,7 @@
 use gemscope_common::ProbeId;
 
 use super::{handle_create, release_attach};
-use crate::code::{Asm, Do, Lock, Num, Reg};
+use crate::code::{Asm, Do, Lock, Reg};
 
 /// Drops the reference on the object in hand, and with the last one the object. `symbol`: the put is compiled where
 /// `drm_gem_object_free` is called by name; in drm_gem.c it is inlined.
@@ -45,7 +45,7 @@ pub fn create_dumb(a: &mut Asm, f: u8, dev: u8) {
 
 /// GEM_FLINK: a global name for the handle in H, into N (R16).
 pub fn flink(a: &mut Asm, f: u8, dev: u8) {
-    let (out, have) = (a.label(), a.label());
+    let out = a.label();
     a.enter(ProbeId::Flink, f);
     a.act(Do::Lookup { f });
     a.if_failed(out);
@@ -64,7 +64,6 @@ pub fn flink(a: &mut Asm, f: u8, dev: u8) {
     } else {
         a.act(Do::NameAlloc);
     }
-    a.place(have);
     obj_put(a, false);
     a.place(out);
     a.leave(ProbeId::Flink, f);
@@ -143,5 +142,4 @@ pub fn mmap_fd(a: &mut Asm, process: u8) {
     a.act(Do::VmaBuf { p: process });
     a.leave(ProbeId::BufMmap, process);
     a.place(out);
-    let _ = Num::X;
 }

@@ -3,7 +3,7 @@
 use gemscope_common::ProbeId;
 
 use super::{delete, errno, handle_create_tail, handle_put, obj_put, release_attach, unlocked};
-use crate::code::{Asm, Do, Instr, Lock, Num, Point, Reg};
+use crate::code::{Asm, Do, Instr, Label, Lock, Num, Point, Reg};
 
 fn put(a: &mut Asm, reg: Reg) {
     a.point(ProbeId::BufPut, reg as u8);
@@ -11,7 +11,7 @@ fn put(a: &mut Asm, reg: Reg) {
 }
 
 /// `drm_prime_add_buf_handle`, and where to go when it fails.
-fn cache_add(a: &mut Asm, f: u8, failed: crate::code::Label) {
+fn cache_add(a: &mut Asm, f: u8, failed: Label) {
     let (err, out) = (a.label(), a.label());
     a.enter(ProbeId::CacheAdd, f);
     a.may_fail(Point::Cache, errno::ENOMEM, err);
@@ -25,7 +25,7 @@ fn cache_add(a: &mut Asm, f: u8, failed: crate::code::Label) {
 }
 
 /// A driver, or a check of arguments, said no before anything was done.
-fn refused(a: &mut Asm, to: crate::code::Label) {
+fn refused(a: &mut Asm, to: Label) {
     if a.given {
         a.may_fail(Point::Fd, errno::EINVAL, to);
     }
@@ -38,7 +38,6 @@ pub fn export(a: &mut Asm, f: u8, dev: u8, process: u8) {
     refused(a, out);
     if a.era.fd_reserved_first() {
         a.may_fail(Point::Fd, errno::EMFILE, out);
-        a.act(Do::FdReserve);
         export_to_dmabuf(a, f, dev);
         a.if_failed(out);
         if a.given {
@@ -49,15 +48,17 @@ pub fn export(a: &mut Asm, f: u8, dev: u8, process: u8) {
         a.act(Do::Shared { f });
     } else if a.era.complete_cache() {
         export_complete(a, f, dev, process);
+    } else if a.era.counted_link() {
+        export_halfway(a, f, dev, process);
     } else {
-        export_old(a, f, dev, process);
+        export_old(a, f, process);
     }
     a.place(out);
     a.leave(ProbeId::ExportIoctl, f);
 }
 
 /// `dma_buf_fd`: the reference in D becomes an fd.
-fn buf_fd(a: &mut Asm, f: u8, process: u8, failed: crate::code::Label) {
+fn buf_fd(a: &mut Asm, f: u8, process: u8, failed: Label) {
     a.may_fail(Point::Fd, errno::EMFILE, failed);
     a.act(Do::FdInstall { p: process });
     a.act(Do::Shared { f });
@@ -66,7 +67,7 @@ fn buf_fd(a: &mut Asm, f: u8, process: u8, failed: crate::code::Label) {
 
 /// `drm_gem_prime_handle_to_dmabuf` (6.12 and later); the same steps as before it, without the fd.
 pub fn export_to_dmabuf(a: &mut Asm, f: u8, dev: u8) {
-    let (unlock, put_obj, done) = (a.label(), a.label(), a.label());
+    let (unlock, put_obj) = (a.label(), a.label());
     a.enter(ProbeId::ExportToDmabuf, f);
     a.lock(Lock::Prime(f));
     a.act(Do::Lookup { f });
@@ -76,23 +77,21 @@ pub fn export_to_dmabuf(a: &mut Asm, f: u8, dev: u8) {
     obj_put(a, true);
     a.place(unlock);
     a.unlock(Lock::Prime(f));
-    a.place(done);
     a.leave(ProbeId::ExportToDmabuf, f);
 }
 
 /// From 3.12 to 6.11: everything under `prime.lock`, the fd too.
 fn export_complete(a: &mut Asm, f: u8, dev: u8, process: u8) {
-    let (unlock, put_obj, no_fd, bad) = (a.label(), a.label(), a.label(), a.label());
+    let (unlock, put_obj, no_fd) = (a.label(), a.label(), a.label());
     a.enter(ProbeId::ExportToFd, f);
     a.lock(Lock::Prime(f));
     a.act(Do::Lookup { f });
     a.if_failed(unlock);
-    find_or_make(a, f, dev, bad);
+    find_or_make(a, f, dev, put_obj);
     buf_fd(a, f, process, no_fd);
     a.goto(put_obj);
     a.place(no_fd);
     put(a, Reg::D);
-    a.place(bad);
     a.place(put_obj);
     obj_put(a, true);
     a.place(unlock);
@@ -101,9 +100,8 @@ fn export_complete(a: &mut Asm, f: u8, dev: u8, process: u8) {
 }
 
 /// The dma-buf of the object in hand, with a reference, into D: that of the cache, of the import, of the link, or a new one.
-fn find_or_make(a: &mut Asm, f: u8, dev: u8, failed: crate::code::Label) {
-    let (have, made, add, undo, have_link, none) =
-        (a.label(), a.label(), a.label(), a.label(), a.label(), a.label());
+fn find_or_make(a: &mut Asm, f: u8, dev: u8, failed: Label) {
+    let (have, add, undo, have_link, none) = (a.label(), a.label(), a.label(), a.label(), a.label());
     a.act(Do::CacheFindHandle { f });
     a.if_yes(have);
     a.lock(Lock::Name(dev));
@@ -121,7 +119,7 @@ fn find_or_make(a: &mut Asm, f: u8, dev: u8, failed: crate::code::Label) {
     a.place(add);
     cache_add(a, f, undo);
     a.unlock(Lock::Name(dev));
-    a.goto(made);
+    a.goto(have);
     a.place(undo);
     a.unlock(Lock::Name(dev));
     put(a, Reg::D);
@@ -134,11 +132,10 @@ fn find_or_make(a: &mut Asm, f: u8, dev: u8, failed: crate::code::Label) {
     a.unlock(Lock::Name(dev));
     a.goto(failed);
     a.place(have);
-    a.place(made);
 }
 
 /// `dma_buf_export` of the object in hand, with the caller's reference, into D.
-fn make(a: &mut Asm, failed: crate::code::Label) {
+fn make(a: &mut Asm, failed: Label) {
     let (err, out) = (a.label(), a.label());
     refused(a, failed);
     a.enter(ProbeId::BufExport, 0);
@@ -152,77 +149,34 @@ fn make(a: &mut Asm, failed: crate::code::Label) {
     a.place(out);
 }
 
-/// Up to 3.11, and the half-way state of 319c933c: the handle is looked up before `prime.lock` is taken.
-fn export_old(a: &mut Asm, f: u8, dev: u8, process: u8) {
-    let (out, put_obj, unlock, have, no_fd, new) =
-        (a.label(), a.label(), a.label(), a.label(), a.label(), a.label());
-    let counted = a.era.counted_link();
+/// Up to 3.11: the handle is looked up before `prime.lock` is taken, and the link is read under no lock that others take.
+fn export_old(a: &mut Asm, f: u8, process: u8) {
+    let (out, put_obj, unlock, have, no_fd) = (a.label(), a.label(), a.label(), a.label(), a.label());
     a.enter(ProbeId::ExportToFd, f);
     a.act(Do::Lookup { f });
     a.if_failed(out);
     a.lock(Lock::Prime(f));
     a.act(Do::ReadImport);
     a.if_yes(have);
-    let unlock_name = a.label();
-    if counted {
-        a.lock(Lock::Name(dev));
-        let linked = a.label();
-        a.act(Do::ReadLink);
-        a.if_yes(linked);
-        a.act(Do::CountIsZero);
-        let count = a.label();
-        a.if_no(count);
-        a.result(errno::ENOENT);
-        a.goto(unlock_name);
-        a.place(count);
-        make(a, unlock_name);
-        a.act(Do::LinkSet);
-        a.unlock(Lock::Name(dev));
-        a.goto(new);
-        a.place(linked);
-        a.act(Do::Get(Reg::D));
-        a.unlock(Lock::Name(dev));
-        let fd = a.label();
-        a.goto(fd);
-        // Only the first export enters the cache (B6).
-        a.place(new);
-        cache_add(a, f, no_fd);
-        a.place(fd);
-        buf_fd(a, f, process, no_fd);
-        a.goto(put_obj);
-        a.place(have);
-        a.act(Do::Get(Reg::D));
-        a.goto(fd);
-        a.place(unlock_name);
-        a.unlock(Lock::Name(dev));
-        a.goto(put_obj);
-        a.place(no_fd);
-        put(a, Reg::D);
-    } else {
-        a.act(Do::ReadLink);
-        a.if_yes(have);
-        make(a, put_obj);
-        // The look-up's reference is the dma-buf's now, if all goes well (R4).
-        a.act(Do::LinkSet);
-        if a.era.exports_cached() {
-            // B2: on failure the reference is dropped although the dma-buf has it.
-            cache_add(a, f, put_obj);
-        }
-        buf_fd(a, f, process, no_fd);
-        a.goto(unlock);
-        a.place(no_fd);
-        // B3: an error number is handed out as an fd; its reference is lost.
-        if a.era.fd_failure_ignored() {
-            a.result(0);
-            a.push(Instr::Const(Num::X, errno::EMFILE as u16));
-        }
-        a.goto(unlock);
-        a.place(have);
-        a.act(Do::Get(Reg::D));
-        buf_fd(a, f, process, put_obj);
-        a.place(new);
-        a.place(unlock_name);
+    a.act(Do::ReadLink);
+    a.if_yes(have);
+    make(a, put_obj);
+    // The look-up's reference is the dma-buf's now, if all goes well (R4).
+    a.act(Do::LinkSet);
+    if a.era.exports_cached() {
+        // B2: on failure the reference is dropped although the dma-buf has it.
+        cache_add(a, f, put_obj);
     }
+    buf_fd(a, f, process, no_fd);
+    a.goto(unlock);
+    a.place(no_fd);
+    // B3: an error number is handed out as an fd; its reference is lost.
+    a.result(0);
+    a.push(Instr::Const(Num::X, errno::EMFILE as u16));
+    a.goto(unlock);
+    a.place(have);
+    a.act(Do::Get(Reg::D));
+    buf_fd(a, f, process, put_obj);
     a.place(put_obj);
     obj_put(a, true);
     a.place(unlock);
@@ -231,10 +185,57 @@ fn export_old(a: &mut Asm, f: u8, dev: u8, process: u8) {
     a.leave(ProbeId::ExportToFd, f);
 }
 
+/// The half-way state of 319c933c: the link is counted and locked, the handle is still looked up before `prime.lock` is taken.
+fn export_halfway(a: &mut Asm, f: u8, dev: u8, process: u8) {
+    let (out, put_obj, have, linked, counted) = (a.label(), a.label(), a.label(), a.label(), a.label());
+    let (first, fd, no_fd, unlock_name) = (a.label(), a.label(), a.label(), a.label());
+    a.enter(ProbeId::ExportToFd, f);
+    a.act(Do::Lookup { f });
+    a.if_failed(out);
+    a.lock(Lock::Prime(f));
+    a.act(Do::ReadImport);
+    a.if_yes(have);
+    a.lock(Lock::Name(dev));
+    a.act(Do::ReadLink);
+    a.if_yes(linked);
+    a.act(Do::CountIsZero);
+    a.if_no(counted);
+    a.result(errno::ENOENT);
+    a.goto(unlock_name);
+    a.place(counted);
+    make(a, unlock_name);
+    a.act(Do::LinkSet);
+    a.unlock(Lock::Name(dev));
+    a.goto(first);
+    a.place(linked);
+    a.act(Do::Get(Reg::D));
+    a.unlock(Lock::Name(dev));
+    a.goto(fd);
+    // Only the first export enters the cache (B6).
+    a.place(first);
+    cache_add(a, f, no_fd);
+    a.place(fd);
+    buf_fd(a, f, process, no_fd);
+    a.goto(put_obj);
+    a.place(have);
+    a.act(Do::Get(Reg::D));
+    a.goto(fd);
+    a.place(unlock_name);
+    a.unlock(Lock::Name(dev));
+    a.goto(put_obj);
+    a.place(no_fd);
+    put(a, Reg::D);
+    a.place(put_obj);
+    obj_put(a, true);
+    a.unlock(Lock::Prime(f));
+    a.place(out);
+    a.leave(ProbeId::ExportToFd, f);
+}
+
 /// PRIME_FD_TO_HANDLE: a handle for the fd in X, into H (R20).
 pub fn import(a: &mut Asm, f: u8, dev: u8, process: u8) {
-    let (out, put_buf, got, fail_name, fail_cache, found, no_ref) =
-        (a.label(), a.label(), a.label(), a.label(), a.label(), a.label(), a.label());
+    let (out, put_buf, got, fail_name, fail_cache, found) =
+        (a.label(), a.label(), a.label(), a.label(), a.label(), a.label());
     let (counted, own_ref) = (a.era.counted_link(), a.era.importer_takes_ref());
     let prime = Lock::Prime(f);
     a.enter(ProbeId::Import, f);
@@ -265,7 +266,7 @@ pub fn import(a: &mut Asm, f: u8, dev: u8, process: u8) {
     handle_create_tail(a, f, dev);
     a.act(Do::ByImport { f });
     obj_put(a, true);
-    a.if_failed(no_ref);
+    a.if_failed(put_buf);
     cache_add(a, f, fail_cache);
     a.act(Do::Shared { f });
     a.unlock(prime);
@@ -275,7 +276,6 @@ pub fn import(a: &mut Asm, f: u8, dev: u8, process: u8) {
     a.goto(out);
 
     a.place(found);
-    a.push(Instr::Found);
     a.act(Do::Given { f });
     a.goto(put_buf);
 
@@ -296,7 +296,6 @@ pub fn import(a: &mut Asm, f: u8, dev: u8, process: u8) {
     if counted {
         a.unlock(Lock::Name(dev));
     }
-    a.place(no_ref);
     a.place(put_buf);
     if own_ref {
         a.unlock(prime);
@@ -310,7 +309,7 @@ pub fn import(a: &mut Asm, f: u8, dev: u8, process: u8) {
 }
 
 /// `drm_gem_prime_import_dev` and its like (R21): attach, take a reference, map if the era does, make the object.
-fn foreign_import(a: &mut Asm, dev: u8, failed: crate::code::Label) {
+fn foreign_import(a: &mut Asm, dev: u8, failed: Label) {
     let (no_attach, undo, ok) = (a.label(), a.label(), a.label());
     refused(a, failed);
     a.enter(ProbeId::Attach, 0);
