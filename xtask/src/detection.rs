@@ -33,18 +33,7 @@ pub struct DetectionArgs {
 /// # Errors
 /// When it cannot be written, or is not what it should be.
 pub fn run(args: &DetectionArgs) -> Result<u8> {
-    let path = workspace::root().join(PAGE);
-    let text = page()?;
-    if !args.check {
-        std::fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))?;
-        return Ok(0);
-    }
-    let committed =
-        std::fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    if committed != text {
-        bail!("`{PAGE}` is not what the rows and rules say: run `cargo xtask detection`");
-    }
-    Ok(0)
+    workspace::keep_page(PAGE, &page()?, args.check, "the rows and rules say", "detection")
 }
 
 /// The rules of each line, as its `doctor` row has the kernel say them.

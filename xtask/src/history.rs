@@ -31,18 +31,7 @@ pub struct HistoryArgs {
 /// # Errors
 /// When it cannot be written, is not what it should be, or a scenario is too big to be walked to its end.
 pub fn run(args: &HistoryArgs) -> Result<u8> {
-    let path = workspace::root().join(PAGE);
-    let text = page::text(&walk_all()?);
-    if !args.check {
-        std::fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))?;
-        return Ok(0);
-    }
-    let committed =
-        std::fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    if committed != text {
-        bail!("`{PAGE}` is not what the model says: run `cargo xtask history`");
-    }
-    Ok(0)
+    workspace::keep_page(PAGE, &page::text(&walk_all()?), args.check, "the model says", "history")
 }
 
 /// Rules under which every scenario is walked.
@@ -98,6 +87,17 @@ fn columns() -> Vec<Column> {
         }
     }
     columns
+}
+
+/// The rules of every column, each once.
+pub fn eras() -> Vec<Era> {
+    let mut eras: Vec<Era> = Vec::new();
+    for Column { era, .. } in columns() {
+        if !eras.contains(&era) {
+            eras.push(era);
+        }
+    }
+    eras
 }
 
 /// A scenario under the rules of a column.

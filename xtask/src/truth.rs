@@ -16,9 +16,9 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use gemscope_common::{Features, Profile};
 use gemscope_model::{BUILTIN, Era, Scenario, observe};
 
+use crate::history;
 use crate::matrix::Tally;
 use watch::Watch;
 
@@ -46,17 +46,6 @@ pub struct TruthArgs {
     /// Nodes to walk at most, for each scenario and profile.
     #[arg(long, value_name = "N", default_value_t = 20_000_000)]
     limit: u64,
-}
-
-/// Every profile, and the windows that backports and features make.
-pub fn eras() -> Vec<Era> {
-    let mut eras: Vec<Era> = Profile::ALL.iter().map(|p| Era::of(*p)).collect();
-    let moving = Features::CHANGE_HANDLE.with(Features::CACHE_LOCKED_BY_CALLER);
-    eras.push(Era::of(Profile::V5_7).with(Features::CACHE_BY_HANDLE));
-    eras.push(Era::of(Profile::V6_2).with(Features::PUBLICATION_FIX).with(Features::FB_HANDLE_REFS));
-    eras.push(Era::of(Profile::V6_16).with(moving));
-    eras.push(Era::of(Profile::V7_0).without(Features::CHANGE_HANDLE));
-    eras
 }
 
 /// What came of one scenario under one profile.
@@ -88,7 +77,7 @@ fn all(args: &TruthArgs) -> Result<Tally> {
             Ok(era) => vec![era],
             Err(word) => bail!("`{word}` is no profile and no feature"),
         },
-        None => eras(),
+        None => history::eras(),
     };
     let wanted = |name: &str| args.filter.as_ref().is_none_or(|f| name.contains(f.as_str()));
     let mut jobs = Vec::new();

@@ -4,7 +4,7 @@ use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 /// The root of the checkout: the nearest folder, from here upwards, that holds `xtask/Cargo.toml`; else the one that this program was
 /// built from.
@@ -16,6 +16,24 @@ pub fn root() -> PathBuf {
     }
     let built = Path::new(env!("CARGO_MANIFEST_DIR"));
     built.parent().filter(|dir| is_root(dir)).unwrap_or(&here).to_path_buf()
+}
+
+/// Writes a page that a command of ours makes, or with `check` compares it with the committed one. `source` is what the page
+/// should say, `command` the one that writes it.
+///
+/// # Errors
+/// When it cannot be written or read, or is not what it should be.
+pub fn keep_page(page: &str, text: &str, check: bool, source: &str, command: &str) -> Result<u8> {
+    let path = root().join(page);
+    if !check {
+        fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))?;
+        return Ok(0);
+    }
+    let committed = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    if committed != text {
+        bail!("`{page}` is not what {source}: run `cargo xtask {command}`");
+    }
+    Ok(0)
 }
 
 /// Cargo's build folder for this checkout.
@@ -36,7 +54,7 @@ pub fn cache() -> Result<PathBuf> {
         (Some(dir), _, _) => dir,
         (None, Some(dir), _) => dir.join("gemscope"),
         (None, None, Some(home)) => home.join(".cache/gemscope"),
-        (None, None, None) => anyhow::bail!("no folder to cache kernels in: set `GEMSCOPE_CACHE`"),
+        (None, None, None) => bail!("no folder to cache kernels in: set `GEMSCOPE_CACHE`"),
     };
     fs::create_dir_all(&dir).with_context(|| {
         format!("cannot make the cache folder `{}`: set `GEMSCOPE_CACHE` elsewhere", dir.display())

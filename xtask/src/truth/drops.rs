@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use gemscope_common::{ProbeId, Record};
-use gemscope_engine::{Config, Engine, Verdict};
-use gemscope_model::{Era, Fact, Machine, Recorder, Wrong};
+use gemscope_engine::{Engine, Verdict};
+use gemscope_model::{Era, Fact, Machine, Recorder, Wrong, run};
 
-use super::match_;
+use super::{match_, watch};
 
 /// A small generator, the same everywhere: a run that fails can be run again.
 struct Random(u64);
@@ -28,7 +28,7 @@ impl Random {
 pub fn random_losses(m: &Machine, era: Era, runs: u32, wrong: &mut BTreeSet<String>) {
     for seed in 0..u64::from(runs) {
         let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ (seed + 1).wrapping_mul(0x2545_f491_4f6c_dd1d));
-        let (records, facts) = run(m, &mut random);
+        let (records, facts) = any_run(m, &mut random);
         let (engine, dropped) = judge(era, &records, &mut random);
         for finding in engine.findings().iter().filter(|f| !f.tainted) {
             if !facts.iter().any(|fact| match_::rules(fact.wrong()).contains(&finding.rule)) {
@@ -44,19 +44,11 @@ pub fn random_losses(m: &Machine, era: Era, runs: u32, wrong: &mut BTreeSet<Stri
 }
 
 /// One run in which each step is anybody's.
-fn run(m: &Machine, random: &mut Random) -> (Vec<Record>, Vec<Fact>) {
+fn any_run(m: &Machine, random: &mut Random) -> (Vec<Record>, Vec<Fact>) {
     let mut records = Vec::new();
     let mut recorder = Recorder::new(|record| records.push(record));
     recorder.scope(m);
-    let mut k = m.start();
-    loop {
-        let moves: Vec<_> = m.moves(&k).collect();
-        if moves.is_empty() {
-            break;
-        }
-        let go = moves[random.below(moves.len())];
-        m.step(&mut k, usize::from(go.thread), usize::from(go.choice), &mut recorder);
-    }
+    let k = run(m, &mut |n| random.below(n), &mut recorder);
     if !k.facts().iter().any(|f| f.wrong() == Wrong::Deadlock) {
         recorder.settle(m, &k);
     }
@@ -65,8 +57,7 @@ fn run(m: &Machine, random: &mut Random) -> (Vec<Record>, Vec<Fact>) {
 
 /// The engine with a few bursts of records lost. What user space says is never lost.
 fn judge(era: Era, records: &[Record], random: &mut Random) -> (Engine, u64) {
-    let config = Config { profile: era.profile, features: era.features, ..Config::default() };
-    let mut engine = Engine::new(config);
+    let mut engine = watch::engine(era);
     let mut lost = BTreeSet::new();
     for _ in 0..1 + random.below(3) {
         let at = 1 + random.below(records.len());

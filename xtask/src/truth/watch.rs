@@ -4,6 +4,11 @@ use gemscope_common::Record;
 use gemscope_engine::{Config, Engine};
 use gemscope_model::{Era, Watcher};
 
+/// An engine that judges by these rules.
+pub fn engine(era: Era) -> Engine {
+    Engine::new(Config { profile: era.profile, features: era.features, ..Config::default() })
+}
+
 /// An engine that sees one run.
 #[derive(Clone)]
 pub struct Watch {
@@ -16,8 +21,7 @@ pub struct Watch {
 
 impl Watch {
     pub fn new(era: Era, one_by_one: bool, show: bool) -> Self {
-        let config = Config { profile: era.profile, features: era.features, ..Config::default() };
-        Self { engine: Engine::new(config), history: one_by_one.then_some(0), records: show.then(Vec::new) }
+        Self { engine: engine(era), history: one_by_one.then_some(0), records: show.then(Vec::new) }
     }
 
     pub const fn engine(&self) -> &Engine {
