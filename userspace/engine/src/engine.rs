@@ -92,6 +92,8 @@ pub struct Engine {
     /// A handle count above zero was read: that one is zero means something.
     pub(crate) counts_seen: bool,
     pub(crate) findings: Vec<Finding>,
+    /// The record that last gave an fd to a process, with the dma-buf's number and the fd.
+    pub(crate) granted: Option<(u64, u32, i32)>,
     doubts: Vec<Doubt>,
     seq: u64,
     drops: u64,
@@ -119,6 +121,7 @@ impl Engine {
             allows_seen: false,
             counts_seen: false,
             findings: Vec::new(),
+            granted: None,
             doubts: Vec::new(),
             seq: 0,
             drops: 0,
@@ -423,6 +426,12 @@ impl Engine {
             drops: self.drops,
             pre_existing: self.state.pre_existing,
         }
+    }
+
+    /// Records taken in so far.
+    #[must_use]
+    pub const fn records(&self) -> u64 {
+        self.seq
     }
 
     /// Processes of the scope still alive, by their fork and exit records.

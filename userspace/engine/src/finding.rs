@@ -237,6 +237,14 @@ pub enum What {
     LookedUp,
     /// A framebuffer was made.
     FramebufferMade,
+    /// A framebuffer went.
+    FramebufferGone,
+    /// A process mapped the memory.
+    UserMapped,
+    /// Such a mapping went.
+    UserUnmapped,
+    /// An fd was closed.
+    FdClosed,
     /// The settle point at which it was judged.
     Settled,
 }
@@ -288,6 +296,10 @@ impl What {
             Self::CpuAccess => "accessed by handle",
             Self::LookedUp => "looked up by fd",
             Self::FramebufferMade => "framebuffer made",
+            Self::FramebufferGone => "framebuffer gone",
+            Self::UserMapped => "mapped by a process",
+            Self::UserUnmapped => "unmapped by a process",
+            Self::FdClosed => "dma-buf fd closed",
             Self::Settled => "judged at the settle point",
         }
     }

@@ -28,7 +28,9 @@ mod settle;
 mod state;
 mod story;
 mod thread;
+mod view;
 
 pub use engine::{Config, Counts, Engine};
 pub use finding::{Doubt, Entity, Finding, Held, Holder, HolderKind, LifeEvent, Notes, Stamp, Verdict, What};
 pub use rules::{Class, Rule, RuleId};
+pub use view::{AttachmentView, DmabufView, FileView, FramebufferView, HandleView, ObjectView, ProcessView};

@@ -198,12 +198,14 @@ impl Engine {
     /// A process was given an fd.
     pub(crate) fn grant(&mut self, buf: BufKey, fd: i32, at: Stamp) {
         const KEEP: usize = 16;
+        let seq = self.records();
         let Some(b) = self.state.bufs.get_mut(buf) else { return };
         b.grants.retain(|g| (g.at.tgid, g.fd) != (at.tgid, fd));
         if b.grants.len() >= KEEP {
             b.grants.remove(0);
         }
         b.grants.push(Grant { fd, at });
+        self.granted = Some((seq, b.number, fd));
     }
 
     /// Inside an import, at the creation of its handle: which dma-buf is imported? Takes the references of R5 and R7.

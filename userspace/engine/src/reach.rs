@@ -4,6 +4,8 @@ use gemscope_common::{COMM_LEN, kernel_str};
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 
+use crate::view::ProcessView;
+
 /// A process, as far as fork, exec and exit records tell.
 #[derive(Clone)]
 pub(crate) struct Process {
@@ -102,6 +104,12 @@ impl Reach {
     pub fn comm(&self, tgid: u32) -> Option<&[u8]> {
         let comm = kernel_str(&self.processes.get(&tgid)?.comm);
         (!comm.is_empty()).then_some(comm)
+    }
+
+    /// For those who show it.
+    pub fn view(&self, tgid: u32) -> Option<ProcessView> {
+        let p = self.processes.get(&tgid)?;
+        Some(ProcessView { parent: p.parent, exit_code: p.exit_code, in_scope: p.in_scope })
     }
 
     /// For [`Engine::digest`](crate::Engine::digest): number, parent, exit code and whether in the scope.

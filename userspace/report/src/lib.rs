@@ -6,14 +6,20 @@
 //!
 //! What it is not for: deciding (the engine's verdict is told, not made, here), reading files, choosing exit codes.
 
+pub mod chronicle;
 pub mod context;
 mod directory;
 pub mod escape;
 pub mod events;
+pub mod graph;
+pub mod happening;
 pub mod json;
 mod judgement;
 mod names;
 mod notes;
+pub mod scene;
+pub mod series;
+pub mod survey;
 pub mod text;
 
 pub use context::{Context, MissingProbe};

@@ -1,0 +1,120 @@
+//! The life story of every buffer, kept while it lives and for a while after.
+//!
+//! Memory is bounded twice: a story keeps its beginning and its end, and of the dead only the latest are kept.
+
+use std::collections::VecDeque;
+
+use gemscope_engine::What;
+use rustc_hash::FxHashMap;
+
+use crate::happening::Happening;
+
+/// One of the things that have stories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Subject {
+    /// An object, by number.
+    Object(u32),
+    /// A dma-buf, by number.
+    Dmabuf(u32),
+}
+
+/// The story of one object or dma-buf.
+#[derive(Clone, Debug, Default)]
+struct Story {
+    begin: Vec<Happening>,
+    end: VecDeque<Happening>,
+    left_out: u64,
+}
+
+impl Story {
+    /// What is kept of the beginning, and of the end.
+    const BEGIN: usize = 16;
+    const END: usize = 48;
+
+    fn add(&mut self, happening: Happening) {
+        if self.begin.len() < Self::BEGIN {
+            self.begin.push(happening);
+            return;
+        }
+        if self.end.len() == Self::END {
+            self.end.pop_front();
+            self.left_out += 1;
+        }
+        self.end.push_back(happening);
+    }
+
+    fn last(&self) -> Option<&Happening> {
+        self.end.back().or(self.begin.last())
+    }
+}
+
+/// The stories of a machine.
+#[derive(Clone, Debug, Default)]
+pub struct Chronicle {
+    stories: FxHashMap<Subject, Story>,
+    dead: VecDeque<Subject>,
+    /// The object that a dma-buf was made from or imported as last.
+    object_of: FxHashMap<u32, u32>,
+}
+
+impl Chronicle {
+    /// Stories kept of what is gone.
+    const DEAD: usize = 1024;
+
+    /// Takes in what happened.
+    pub fn note(&mut self, happening: Happening) {
+        let Happening { what, object, dmabuf, .. } = happening;
+        if object != 0 {
+            self.stories.entry(Subject::Object(object)).or_default().add(happening);
+        }
+        if dmabuf != 0 {
+            self.stories.entry(Subject::Dmabuf(dmabuf)).or_default().add(happening);
+        }
+        match what {
+            What::Exported if dmabuf != 0 && object != 0 => {
+                self.object_of.insert(dmabuf, object);
+            }
+            What::Died if object != 0 => self.buried(Subject::Object(object)),
+            What::Released if dmabuf != 0 => self.buried(Subject::Dmabuf(dmabuf)),
+            _ => {}
+        }
+    }
+
+    fn buried(&mut self, subject: Subject) {
+        self.dead.push_back(subject);
+        if self.dead.len() > Self::DEAD
+            && let Some(old) = self.dead.pop_front()
+        {
+            self.stories.remove(&old);
+            if let Subject::Dmabuf(number) = old {
+                self.object_of.remove(&number);
+            }
+        }
+    }
+
+    /// The object that this dma-buf was made from; 0 when there was none, or it is not known.
+    #[must_use]
+    pub fn exporter(&self, dmabuf: u32) -> u32 {
+        self.object_of.get(&dmabuf).copied().unwrap_or(0)
+    }
+
+    /// What happened last to one of these.
+    #[must_use]
+    pub fn last(&self, subjects: &[Subject]) -> Option<&Happening> {
+        subjects.iter().filter_map(|s| self.stories.get(s)?.last()).max_by_key(|h| h.at.seq)
+    }
+
+    /// The story of several things that are one buffer, oldest first, each happening once; and how many were left out.
+    #[must_use]
+    pub fn story(&self, subjects: &[Subject]) -> (Vec<Happening>, u64) {
+        let mut all: Vec<Happening> = Vec::new();
+        let mut left_out = 0;
+        for story in subjects.iter().filter_map(|s| self.stories.get(s)) {
+            all.extend(story.begin.iter().chain(&story.end));
+            left_out += story.left_out;
+        }
+        all.sort_by_key(|h| h.at.seq);
+        all.dedup();
+        (all, left_out)
+    }
+}
