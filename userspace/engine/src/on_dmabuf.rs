@@ -88,6 +88,7 @@ impl Engine {
                 if let Some(buf) = self.state.find_buf(p.dma_buf) {
                     self.check_uncounted_entries(buf, at);
                     self.check_attachments_left(buf, at);
+                    self.seen.released(self.state.bufs[buf].ino);
                     self.state.end_buf(buf, at);
                 }
             }

@@ -5,12 +5,13 @@
 //! dma-bufs older than the trace, and gets old; what was seen for a settle point is the truth of that moment.
 
 use gemscope_common::{SeenFd, Settle, seen};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::engine::Engine;
 use crate::entity::{Buf, BufKey};
 use crate::finding::{Entity, Held, Holder, HolderKind};
 use crate::rules::Class;
+use crate::view::Sighting;
 
 /// How much a scan could see.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +44,8 @@ struct Sight {
     holders: Vec<HolderKind>,
     /// It is on the kernel's own list.
     alive: bool,
+    /// It was seen to go since.
+    gone: bool,
 }
 
 /// What was seen of all dma-bufs, by inode number: nothing else of them can be seen there. It is counted up, so a number
@@ -107,6 +110,13 @@ impl Seen {
         all.map(|((ino, s), start)| (*ino, start, s.size, s.holders.len(), s.alive))
     }
 
+    /// A dma-buf that was seen at the start is gone.
+    pub fn released(&mut self, ino: u64) {
+        if let Some(sight) = self.at_start.get_mut(&ino) {
+            sight.gone = true;
+        }
+    }
+
     /// Its size as a scan saw it; 0 when none did.
     pub fn size(&self, ino: u64) -> u64 {
         self.now.get(&ino).or_else(|| self.at_start.get(&ino)).map_or(0, |s| s.size)
@@ -144,6 +154,23 @@ impl Engine {
     #[must_use]
     pub fn held_outside(&self) -> &[Held] {
         &self.seen.held
+    }
+
+    /// dma-bufs that were seen at the start and of which no record has told yet, by rising inode number.
+    #[must_use]
+    pub fn sightings(&self) -> Vec<Sighting> {
+        let known: FxHashSet<u64> = self.state.bufs.values().map(|b| b.ino).collect();
+        let unknown = self.seen.at_start.iter().filter(|(ino, s)| !s.gone && !known.contains(ino));
+        let mut all: Vec<Sighting> = unknown
+            .map(|(ino, s)| {
+                let mut holders = s.holders.clone();
+                holders.retain(|k| self.reach.is_from_before(holding_process(k)));
+                Sighting { ino: *ino, size: s.size, holders, listed: s.alive }
+            })
+            .collect();
+        all.retain(|s| s.listed || !s.holders.is_empty());
+        all.sort_unstable_by_key(|s| s.ino);
+        all
     }
 
     /// The fds, mappings and paths by which processes hold a dma-buf, as far as is known now.

@@ -4,7 +4,7 @@
 
 use crate::engine::Engine;
 use crate::entity::{Attachment, Buf, BufKey, File, Framebuffer, Handle, Object, ObjectKey, Phase};
-use crate::finding::{Entity, Holder, LifeEvent, Stamp};
+use crate::finding::{Entity, Holder, HolderKind, LifeEvent, Stamp};
 
 /// A live DRM file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +120,19 @@ pub struct FramebufferView {
     pub closed: bool,
     /// numbers of the objects of its planes
     pub planes: Vec<u32>,
+}
+
+/// A dma-buf that a look at all processes found before the first record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// inode number: its public name
+    pub ino: u64,
+    /// bytes; 0 when not known
+    pub size: u64,
+    /// who held it, and has not been seen to let go
+    pub holders: Vec<HolderKind>,
+    /// it was on the kernel's own list
+    pub listed: bool,
 }
 
 /// A process as fork, exec and exit records tell.

@@ -16,6 +16,8 @@ pub enum Subject {
     Object(u32),
     /// A dma-buf, by number.
     Dmabuf(u32),
+    /// A dma-buf that was seen among what processes hold and that no record has told of, by inode number: it has no story.
+    Inode(u64),
 }
 
 /// The story of one object or dma-buf.

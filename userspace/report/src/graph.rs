@@ -83,6 +83,8 @@ impl Graph {
         let entity = match subject {
             Subject::Object(id) => engine.object(id).map(|o| Entity::Object { id, size: o.size }),
             Subject::Dmabuf(id) => engine.dmabuf(id).map(|d| Entity::DmaBuf { ino: d.ino, id, size: d.size }),
+            // Nothing but processes is known to hold it: who draws adds them from what was seen.
+            Subject::Inode(ino) => Some(Entity::DmaBuf { ino, id: 0, size: 0 }),
         };
         let Some(entity) = entity else { return graph };
         graph.add(entity, &engine.holders(entity));

@@ -175,3 +175,27 @@ fn a_scan_tells_who_holds() {
     assert_eq!((process(7).fds, process(7).dmabufs, process(8).maps), (2, 1, 1));
     assert_eq!(process(7).shared, survey.totals.bytes);
 }
+
+/// What processes hold since before the trace is shown too, and goes when it is gone.
+#[test]
+fn what_is_older_than_the_trace_is_shown() {
+    use gemscope_common::{Phase, ProbeId, Record, SeenFd, seen};
+    use gemscope_report::chronicle::Subject;
+    use gemscope_report::survey::Holdings;
+    let mut scene = Scene::new(Config::default());
+    let fd = |ino, tgid, kind| SeenFd { ino, size: 4096, tgid, fd: 3, kind, at_start: 1 };
+    let records = [fd(7, 20, seen::FD), fd(8, 0, seen::ALIVE), fd(9, 21, seen::FD)];
+    let records = records.map(|p| Record::new(ProbeId::SeenFd, Phase::Point, &p));
+    scene.ingest(&records, |_, _| {});
+    let (context, definitions) = (Context::default(), Definitions::new());
+    let rows = |holdings: Option<&Holdings>| {
+        let survey = Survey::of(&scene.world(&context, &definitions, holdings, 0));
+        assert_eq!(survey.totals.buffers, survey.buffers.len());
+        survey.buffers.iter().map(|b| (b.key(), b.fds, b.processes.to_vec())).collect::<Vec<_>>()
+    };
+    let (seven, eight) = ((Subject::Inode(7), 1, vec![20]), (Subject::Inode(8), 0, vec![]));
+    assert_eq!(rows(None), [seven.clone(), eight.clone(), (Subject::Inode(9), 1, vec![21])]);
+    // A later look: 9 is gone, 10 is new.
+    let later = Holdings::new(&[fd(7, 20, seen::FD), fd(10, 22, seen::FD)], 5, 0);
+    assert_eq!(rows(Some(&later)), [seven, eight, (Subject::Inode(10), 1, vec![22])]);
+}

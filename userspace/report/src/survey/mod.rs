@@ -119,7 +119,11 @@ impl Buffer {
     /// What stays the same while it lives: its object's number, or its dma-buf's.
     #[must_use]
     pub const fn key(&self) -> Subject {
-        if self.object == 0 { Subject::Dmabuf(self.dmabuf) } else { Subject::Object(self.object) }
+        match (self.object, self.dmabuf) {
+            (0, 0) => Subject::Inode(self.ino),
+            (0, dmabuf) => Subject::Dmabuf(dmabuf),
+            (object, _) => Subject::Object(object),
+        }
     }
 }
 

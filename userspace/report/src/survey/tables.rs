@@ -1,7 +1,9 @@
 //! One pass over the ledger for each kind of entity.
 
+use std::collections::BTreeMap;
+
 use gemscope_engine::{Engine, HolderKind, Stamp};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Buffer, Kind, Process, Site, Survey, World};
 
@@ -19,6 +21,7 @@ pub(super) fn survey(world: &World<'_>) -> Survey {
     let engine = world.engine;
     let mut m = Making::default();
     m.dmabufs(world);
+    m.strangers(world);
     m.objects(engine);
     m.files(engine);
     m.handles(engine);
@@ -61,6 +64,28 @@ impl Making {
             if d.exporter != 0 {
                 self.of_object.insert(d.exporter, ix);
             }
+            self.buffers.push(row);
+        }
+    }
+
+    /// dma-bufs that processes hold and that no record has told of: they are older than the trace.
+    fn strangers(&mut self, world: &World<'_>) {
+        let known: FxHashSet<u64> = self.buffers.iter().map(|b| b.ino).collect();
+        let mut seen: BTreeMap<u64, (u64, Vec<HolderKind>)> = BTreeMap::new();
+        for s in world.engine.sightings() {
+            let holders = world.holdings.map_or(s.holders, |h| h.of(s.ino).to_vec());
+            if s.listed || !holders.is_empty() {
+                seen.insert(s.ino, (s.size, holders));
+            }
+        }
+        if let Some(holdings) = world.holdings {
+            for ino in holdings.inodes().into_iter().filter(|ino| !known.contains(ino)) {
+                seen.entry(ino).or_insert_with(|| (holdings.size(ino), holdings.of(ino).to_vec()));
+            }
+        }
+        for (ino, (size, holders)) in seen {
+            let mut row = Buffer { ino, size, ..Buffer::default() };
+            holders.iter().for_each(|kind| self.held(&mut row, kind, Stamp::default()));
             self.buffers.push(row);
         }
     }
