@@ -92,7 +92,16 @@ fn arguments_that_do_not_go_together() {
     usage(&["record", "--", "true"], "the following required arguments were not provided:");
     usage(&["record", "-o", "x", "--tree"], "the following required arguments were not provided:");
     usage(&["doctor", "--modules", "."], "the following required arguments were not provided:");
-    usage(&["top"], "unrecognized subcommand 'top'");
+    usage(
+        &["top", "--replay", DEMO, "--comm", "x"],
+        "the argument '--replay <FILE>' cannot be used with[..]",
+    );
+    usage(
+        &["top", "--source", "model:twins", "-p", "1"],
+        "the argument '--source <SOURCE>' cannot be used with[..]",
+    );
+    usage(&["top", "--raw-addresses"], "the following required arguments were not provided:");
+    usage(&["bottom"], "unrecognized subcommand 'bottom'");
 }
 
 #[test]

@@ -10,6 +10,9 @@ use gemscope_model::Era;
 
 use crate::values::{self, Eras, Source};
 
+mod top;
+pub use top::TopArgs;
+
 /// Exit codes, for the help of every command.
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -51,6 +54,8 @@ pub enum Color {
 pub enum Command {
     /// Replay a bundled trace of a real kernel: no root, no GPU
     Demo(DemoArgs),
+    /// Watch every buffer live: who holds it, how it grows, what went wrong
+    Top(TopArgs),
     /// Run a command and assert that it leaks no buffer and breaks no rule
     Check(CheckArgs),
     /// Write what the kernel does into a trace
@@ -122,7 +127,7 @@ pub struct CheckArgs {
     #[arg(long, value_enum, value_name = "MODE")]
     pub at_exit: Option<AtExit>,
     /// Wait this long for the kernel to finish what the command began, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 2000)]
+    #[arg(long, value_name = "MS", default_value_t = 2000, conflicts_with = "source")]
     pub grace: u64,
     /// Stop the command after this many seconds; the verdict is undecided then
     #[arg(long, value_name = "SECS", value_parser = values::seconds, conflicts_with = "source")]
@@ -134,7 +139,7 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub capture: CaptureArgs,
     /// The command and its arguments
-    #[arg(last = true, value_name = "CMD", required_unless_present_any = ["trace", "source"])]
+    #[arg(last = true, value_name = "CMD", required_unless_present_any = ["trace", "source"], conflicts_with_all = ["source", "seed", "worst"])]
     pub command: Vec<OsString>,
 }
 
@@ -164,7 +169,7 @@ pub struct RecordArgs {
     #[arg(short, long, value_name = "SECS", value_parser = values::seconds, conflicts_with = "source")]
     pub duration: Option<f64>,
     /// Wait this long for the kernel to finish what the command began, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 2000)]
+    #[arg(long, value_name = "MS", default_value_t = 2000, conflicts_with = "source")]
     pub grace: u64,
     /// Store kernel addresses as they are instead of stand-ins
     #[arg(long, conflicts_with = "source")]
@@ -176,7 +181,7 @@ pub struct RecordArgs {
     #[command(flatten)]
     pub capture: CaptureArgs,
     /// A command to run and record
-    #[arg(last = true, value_name = "CMD")]
+    #[arg(last = true, value_name = "CMD", conflicts_with_all = ["source", "seed", "worst"])]
     pub command: Vec<OsString>,
 }
 
@@ -189,22 +194,14 @@ pub struct ModelArgs {
         long,
         value_name = "SOURCE",
         value_parser = values::source,
-        conflicts_with_all = ["command", "capture", "grace"],
         help_heading = "Model"
     )]
     pub source: Option<Source>,
     /// Which interleaving runs: the same number always gives the same one
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 1,
-        requires = "source",
-        conflicts_with = "command",
-        help_heading = "Model"
-    )]
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "source", help_heading = "Model")]
     pub seed: u64,
     /// Run the shortest interleaving that goes wrong, if there is one
-    #[arg(long, requires = "source", conflicts_with_all = ["seed", "command"], help_heading = "Model")]
+    #[arg(long, requires = "source", conflicts_with = "seed", help_heading = "Model")]
     pub worst: bool,
 }
 
@@ -247,7 +244,7 @@ Exit codes:
 
 /// How to observe: filters in the kernel, probes, buffers.
 #[derive(Clone, Debug, Default, Args)]
-#[group(id = "capture", multiple = true)]
+#[group(id = "capture", multiple = true, conflicts_with_all = ["source", "seed", "worst"])]
 pub struct CaptureArgs {
     /// Only this process; may be given again. What filters leave out cannot be judged
     #[arg(short, long, value_name = "PID", help_heading = "Filters")]

@@ -14,6 +14,7 @@ mod model;
 pub mod pipeline;
 mod scenario;
 pub mod source;
+mod top;
 mod ui;
 mod values;
 
@@ -67,7 +68,7 @@ fn speak_up(verbose: u8) {
     let ours =
         |meta: &tracing::Metadata<'_>| meta.target().starts_with("gemscope") || *meta.level() <= Level::WARN;
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(|| ui::Beside)
         .with_ansi(std::io::stderr().is_terminal())
         .without_time()
         .with_filter(level)
@@ -78,6 +79,7 @@ fn speak_up(verbose: u8) {
 fn run(command: Command, ui: &Ui) -> anyhow::Result<Exit> {
     match command {
         Command::Demo(args) => commands::demo::run(&args, ui),
+        Command::Top(args) => top::run(&args, ui),
         Command::Check(args) => commands::check::run(args, ui),
         Command::Record(args) => commands::record::run(args, ui),
         Command::Replay(args) => commands::replay::run(&args, ui),

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use gemscope_common::Record;
+use gemscope_engine::Config;
 use gemscope_model::{Era, Fact, Limits, Move, Recorder, Scenario, play_way, run};
 use gemscope_probes::catalogue::{Row, rows};
 use gemscope_report::Context;
@@ -80,6 +81,16 @@ impl Run {
 
     fn definitions(&self) -> impl Iterator<Item = Definition> {
         self.processes.iter().cloned().map(Definition::Process)
+    }
+
+    /// What is needed to judge it elsewhere: how, what a report says of it, the names, and the records.
+    #[must_use]
+    pub fn into_parts(self) -> (Config, Context, Definitions, Vec<Record>) {
+        let mut context = Context::of_trace(&self.header, |p| Row::of(p).map(|row| row.blind));
+        let config = source::config(&self.header, &Options::default(), &mut context);
+        let mut definitions = Definitions::new();
+        definitions.extend(self.definitions());
+        (config, context, definitions, self.records)
     }
 
     /// Judges it as a trace of it would be. `trace` is the file that it was written to, if it was.

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use anstream::{AutoStream, ColorChoice};
 use anyhow::Context as _;
@@ -34,6 +35,12 @@ impl Ui {
     #[must_use]
     pub const fn new(color: Color, verbose: u8) -> Self {
         Self { color, verbose }
+    }
+
+    /// What was asked for.
+    #[must_use]
+    pub const fn color(&self) -> Color {
+        self.color
     }
 
     /// The colours for a sink.
@@ -113,5 +120,46 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 /// Says something beside the report, on stderr.
 pub fn say(text: &str) {
     // Nobody reads stderr: then nobody misses it.
-    let _ = writeln!(io::stderr().lock(), "gemscope: {text}");
+    let _ = writeln!(Beside, "gemscope: {text}");
+}
+
+/// Standard error, except while a screen is drawn on the terminal: then it is kept until that has ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beside;
+
+/// What was said while a screen was drawn; `None` while none is.
+static HELD: Mutex<Option<Vec<u8>>> = Mutex::new(None);
+
+impl Write for Beside {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        /// Nobody reads more than this afterwards.
+        const MOST: usize = 1 << 20;
+        match &mut *HELD.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(held) if held.len() < MOST => held.extend_from_slice(bytes),
+            Some(_) => {}
+            None => return io::stderr().lock().write(bytes),
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().lock().flush()
+    }
+}
+
+/// Keeps what is said until this is dropped.
+#[must_use]
+pub struct Hold(());
+
+/// Begins to keep what is said.
+pub fn hold() -> Hold {
+    *HELD.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+    Hold(())
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let held = HELD.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let _ = io::stderr().lock().write_all(&held.unwrap_or_default());
+    }
 }

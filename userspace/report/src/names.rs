@@ -141,17 +141,40 @@ impl Names<'_> {
     /// A stack's frames in words, innermost first.
     #[must_use]
     pub fn frames(&self, kind: StackKind, id: i32, tgid: u32) -> Vec<String> {
-        self.definitions.frames(kind, id, tgid).flat_map(|f| self.frame(kind, &f)).collect()
+        frames(self.context, self.definitions, kind, id, tgid)
     }
+}
 
-    fn frame(&self, kind: StackKind, frame: &Frame<'_>) -> Vec<String> {
-        match (kind, frame.symbol) {
-            (StackKind::Kernel, None) if !self.context.raw_addresses => vec!["(no symbol)".to_owned()],
-            (_, None) => vec![format!("{:#x}", frame.addr)],
-            (StackKind::Kernel, Some(symbol)) => vec![kernel_frame(symbol)],
-            (StackKind::User, Some(symbol)) => user_frames(symbol),
-        }
+/// A stack's frames in words, innermost first.
+pub(crate) fn frames(
+    context: &Context,
+    definitions: &Definitions,
+    kind: StackKind,
+    id: i32,
+    tgid: u32,
+) -> Vec<String> {
+    definitions.frames(kind, id, tgid).flat_map(|f| frame(context, kind, &f)).collect()
+}
+
+fn frame(context: &Context, kind: StackKind, frame: &Frame<'_>) -> Vec<String> {
+    match (kind, frame.symbol) {
+        (StackKind::Kernel, None) if !context.raw_addresses => vec!["(no symbol)".to_owned()],
+        (_, None) => vec![format!("{:#x}", frame.addr)],
+        (StackKind::Kernel, Some(symbol)) => vec![kernel_frame(symbol)],
+        (StackKind::User, Some(symbol)) => user_frames(symbol),
     }
+}
+
+/// Does this frame, as [`Names::frames`] writes it, only pass a call on to the kernel?
+pub(crate) fn is_wrapper(frame: &str) -> bool {
+    const FUNCTIONS: &[&str] = &["__ioctl", "ioctl", "syscall", "__close", "close"];
+    const LIBRARIES: &[&str] = &["libc.so", "libc-", "libdrm", "ld-linux", "libpthread"];
+    let function = frame.split(['+', ' ']).next().unwrap_or_default();
+    // libdrm's own names go on with a capital: drmIoctl, drmModeAddFB2.
+    let of_libdrm =
+        function.strip_prefix("drm").is_some_and(|rest| rest.starts_with(|c: char| c.is_uppercase()));
+    let of_libc = FUNCTIONS.contains(&function) || function.starts_with("__GI_");
+    of_libdrm || of_libc || LIBRARIES.iter().any(|l| frame.contains(l))
 }
 
 /// `card0`, `renderD128`, `accel0`
@@ -323,6 +346,17 @@ mod tests {
         assert_eq!(number(999), "999");
         assert_eq!(number(1_234_567), "1,234,567");
         assert_eq!(plural(1, "call", "calls"), "1 call");
+    }
+
+    #[test]
+    fn wrappers_are_known() {
+        for f in ["__ioctl+0x3b (gemclient)", "drmIoctl+0x2 (libdrm.so.2)", "drmModeAddFB2 (a.c:3)", "close"]
+        {
+            assert!(is_wrapper(f), "{f}");
+        }
+        for f in ["create_dumb (drm.rs:162)", "drm_backend_init (b.c:1)", "closer (x.c:2)", "main"] {
+            assert!(!is_wrapper(f), "{f}");
+        }
     }
 
     #[test]

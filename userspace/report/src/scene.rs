@@ -23,6 +23,7 @@ pub struct Scene {
     series: Series,
     first_ns: Option<u64>,
     last_ns: u64,
+    fullest: (usize, u64),
 }
 
 impl Scene {
@@ -37,6 +38,7 @@ impl Scene {
             series: Series::default(),
             first_ns: None,
             last_ns: 0,
+            fullest: (0, 0),
         }
     }
 
@@ -51,6 +53,9 @@ impl Scene {
                 told(engine, &happening);
                 chronicle.note(happening);
             });
+            let counts = self.engine.counts();
+            let alive = counts.handles + counts.objects + counts.dmabufs + counts.framebuffers;
+            self.fullest = self.fullest.max((alive, counts.records));
             let ts_ns = record.header.ts_ns;
             if ts_ns != 0 {
                 self.first_ns.get_or_insert(ts_ns);
@@ -93,6 +98,12 @@ impl Scene {
     #[must_use]
     pub const fn series(&self) -> &Series {
         &self.series
+    }
+
+    /// The record after which most was alive, the latest of several.
+    #[must_use]
+    pub const fn fullest(&self) -> u64 {
+        self.fullest.1
     }
 
     /// Time of the first record that has one, `CLOCK_MONOTONIC` ns; 0 without any.

@@ -12,6 +12,8 @@ mod recorder;
 mod signals;
 mod watch;
 
-pub use header::missing_for;
+pub use header::{Facts, header, missing_for};
 pub use options::resolve;
-pub use watch::{Ending, Request, Watched, status_words, watch};
+pub use recorder::Output;
+pub use signals::Signals;
+pub use watch::{Ending, Request, Watched, end_mark, held_before, status_words, watch};

@@ -31,6 +31,36 @@ impl Output {
         Ok(Self { path: path.to_owned(), writer: Some(writer), flushed: Instant::now() })
     }
 
+    /// Writes records.
+    pub fn records(&mut self, records: &[Record]) {
+        self.with(|w| records.iter().try_for_each(|r| w.write(r)));
+    }
+
+    /// Writes what records refer to.
+    pub fn define(&mut self, definition: &Definition) {
+        self.with(|w| w.define(definition));
+    }
+
+    /// From time to time: makes what was written so far durable.
+    pub fn tick(&mut self) {
+        if self.flushed.elapsed() >= FLUSH_EVERY {
+            self.with(Writer::flush_block);
+            self.flushed = Instant::now();
+        }
+    }
+
+    /// Closes the trace.
+    pub fn finish(self) -> Written {
+        let summary = self.writer.and_then(|writer| match writer.finish() {
+            Ok(summary) => Some(summary),
+            Err(error) => {
+                ui::say(&error.to_string());
+                None
+            }
+        });
+        Written { path: self.path, summary }
+    }
+
     fn with(&mut self, f: impl FnOnce(&mut Writer<File>) -> Result<(), TraceError>) {
         if let Some(writer) = &mut self.writer
             && let Err(error) = f(writer)
@@ -79,7 +109,7 @@ impl Recorder {
             self.drops = self.drops.max(last.header.drops);
         }
         if let Some(output) = &mut self.output {
-            output.with(|w| records.iter().try_for_each(|r| w.write(r)));
+            output.records(records);
         }
     }
 
@@ -104,34 +134,22 @@ impl Recorder {
     /// Takes in what records refer to.
     pub fn define(&mut self, definition: Definition) {
         if let Some(output) = &mut self.output {
-            output.with(|w| w.define(&definition));
+            output.define(&definition);
         }
         self.definitions.add(definition);
     }
 
     /// From time to time: makes what was written so far durable.
     pub fn tick(&mut self) {
-        if let Some(output) = &mut self.output
-            && output.flushed.elapsed() >= FLUSH_EVERY
-        {
-            output.with(Writer::flush_block);
-            output.flushed = Instant::now();
+        if let Some(output) = &mut self.output {
+            output.tick();
         }
     }
 
     /// The end: closes the trace.
     pub fn finish(mut self) -> (Judge, Definitions, Option<Written>) {
         self.judge.finish();
-        let written = self.output.map(|output| {
-            let summary = output.writer.and_then(|writer| match writer.finish() {
-                Ok(summary) => Some(summary),
-                Err(error) => {
-                    ui::say(&error.to_string());
-                    None
-                }
-            });
-            Written { path: output.path, summary }
-        });
+        let written = self.output.map(Output::finish);
         (self.judge, self.definitions, written)
     }
 }

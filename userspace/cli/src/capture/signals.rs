@@ -1,6 +1,9 @@
 //! Signals as something to look at from time to time, and who sent them.
 
+use std::os::fd::AsFd as _;
+
 use anyhow::Context as _;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
@@ -30,6 +33,12 @@ impl Signals {
         set.thread_block().context("cannot block signals")?;
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         Ok(Self(SignalFd::with_flags(&set, flags).context("cannot wait for signals")?))
+    }
+
+    /// Has one arrived?
+    pub fn is_pending(&self) -> bool {
+        let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::ZERO).is_ok_and(|n| n > 0)
     }
 
     /// The next one, if there is one now.

@@ -149,7 +149,7 @@ fn started(request: &Request, invoker: Option<&Invoker>, signals: &Signals) -> a
 }
 
 /// Who holds which dma-buf before the command begins, and what to tell when that is not known of every process.
-fn held_before(session: &mut Session) -> (Scan, Option<String>) {
+pub fn held_before(session: &mut Session) -> (Scan, Option<String>) {
     let list = listed(session.take_list_at_start(), When::Start);
     match scan::dmabuf_users(When::Start) {
         Ok(mut scan) => {
@@ -317,7 +317,8 @@ pub fn status_words(status: Option<ExitStatus>) -> String {
     }
 }
 
-fn end_mark() -> Mark {
+/// The mark that a recording without a settle point ends with.
+pub fn end_mark() -> Mark {
     let mut mark = Mark { name: [0; 32] };
     for (to, from) in mark.name.iter_mut().zip(b"end of recording") {
         *to = *from;

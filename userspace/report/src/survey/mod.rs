@@ -11,13 +11,14 @@ pub use holdings::Holdings;
 pub use site::{Kind, Site};
 
 use gemscope_engine::{Engine, Stamp};
-use gemscope_trace::Definitions;
+use gemscope_trace::{Definitions, StackKind};
 use smallvec::SmallVec;
 
 use crate::chronicle::{Chronicle, Subject};
 use crate::context::Context;
 use crate::directory::Directory;
 use crate::escape;
+use crate::names;
 use crate::series::Series;
 
 /// Everything that can be shown, at one moment.
@@ -50,6 +51,25 @@ impl World<'_> {
             None => {
                 self.definitions.process(tgid).map(|p| escape::name(p.comm.as_bytes())).unwrap_or_default()
             }
+        }
+    }
+
+    /// A stack's frames in words, innermost first.
+    #[must_use]
+    pub fn frames(&self, kind: StackKind, id: i32, tgid: u32) -> Vec<String> {
+        names::frames(self.context, self.definitions, kind, id, tgid)
+    }
+
+    /// The frame that says most of where something was done: the innermost one of the program itself.
+    #[must_use]
+    pub fn place(&self, kstack: i32, ustack: i32, tgid: u32) -> String {
+        let user = self.frames(StackKind::User, ustack, tgid);
+        if let Some(frame) = user.iter().find(|f| !names::is_wrapper(f)).or(user.first()) {
+            return frame.clone();
+        }
+        match self.frames(StackKind::Kernel, kstack, 0).into_iter().next() {
+            Some(frame) => format!("{frame} (kernel)"),
+            None => "stack not recorded".to_owned(),
         }
     }
 

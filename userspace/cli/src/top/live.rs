@@ -1,0 +1,196 @@
+//! A running kernel behind the monitor.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use gemscope_common::scope;
+use gemscope_engine::Config;
+use gemscope_live::privileges::Invoker;
+use gemscope_live::{Session, Tail, monotonic_ns};
+use gemscope_probes::catalogue::Row;
+use gemscope_report::scene::Scene;
+use gemscope_report::survey::World;
+use gemscope_report::{Context, escape, plural, size};
+use gemscope_trace::TraceHeader;
+use gemscope_tui::{Action, ScanAge, Status};
+
+use super::driver::Driver;
+use super::stage::{Crew, Stage};
+use crate::args::TopArgs;
+use crate::capture::{self, Facts, Output};
+use crate::ui;
+
+/// How often what only the kernel knows is asked for.
+const COUNTED: Duration = Duration::from_secs(1);
+
+/// A session, and who works on what it says.
+pub struct Live {
+    session: Session,
+    crew: Crew,
+    context: Context,
+    batches: gemscope_live::Batches,
+    counted: Instant,
+    records: u64,
+    rate: f64,
+    message: Option<String>,
+    patience: Duration,
+}
+
+impl Live {
+    /// Attaches. Call it before any thread is started.
+    ///
+    /// # Errors
+    /// What keeps a session from starting or a trace from being created.
+    pub fn start(args: &TopArgs, verbose: u8, patience: Duration) -> anyhow::Result<Self> {
+        let (options, filters) = capture::resolve(&args.capture, verbose)?;
+        let invoker = Invoker::from_sudo()?;
+        // Root without sudo loses the right to write everywhere; who used sudo writes as themselves, later.
+        let early = args.output.as_deref().filter(|_| invoker.is_none());
+        if let Some(path) = early {
+            drop(Output::create(path, &TraceHeader::default())?);
+        }
+        let started = Self::attach(args, &options, &filters, patience);
+        if let (Err(_), Some(path)) = (&started, early) {
+            // Nothing of worth is in it.
+            let _ = std::fs::remove_file(path);
+        }
+        started
+    }
+
+    fn attach(
+        args: &TopArgs,
+        options: &gemscope_live::Options,
+        filters: &[String],
+        patience: Duration,
+    ) -> anyhow::Result<Self> {
+        let mut session = Session::start(options)?;
+        let facts = Facts {
+            command: &[],
+            root_tgid: 0,
+            at_exit: scope::IGNORE,
+            filters,
+            ring_bytes: options.ring_bytes,
+            raw_addresses: args.raw_addresses,
+        };
+        let mut header = capture::header(&session, &facts);
+        let (before, note) = capture::held_before(&mut session);
+        header.notes.extend(note);
+        let output = args.output.as_deref().map(|path| Output::create(path, &header)).transpose()?;
+        let config = Config {
+            profile: session.plan().profile,
+            features: session.plan().features,
+            missing: header.missing_probes().collect(),
+            off: header.off_probes().collect(),
+            filtered: !header.filters.is_empty(),
+            ..Config::default()
+        };
+        let mut stage = Stage::new(Scene::new(config), output);
+        stage.held_before(&before);
+        let batches = session.batches().clone();
+        let crew = Crew::start(stage, batches.clone(), session.take_definitions())
+            .context("cannot start a thread")?;
+        Ok(Self {
+            context: Context::of_trace(&header, |p| Row::of(p).map(|row| row.blind)),
+            session,
+            crew,
+            batches,
+            counted: Instant::now(),
+            records: 0,
+            rate: 0.0,
+            message: None,
+            patience,
+        })
+    }
+
+    /// Detaches, takes in what is left and says what there was.
+    ///
+    /// # Errors
+    /// The worker did not come to its end.
+    pub fn stop(self) -> anyhow::Result<()> {
+        let Self { session, crew, .. } = self;
+        let Tail { drops, missed, .. } = session.stop();
+        let mut stage = crew.join().context("a thread of the monitor did not end")?;
+        stage.dropped(drops);
+        missed.into_iter().for_each(|record| stage.stamped(record));
+        stage.own(gemscope_common::ProbeId::Mark, &capture::end_mark());
+        let engine = stage.scene.engine();
+        let counts = engine.counts();
+        let (findings, near) = (engine.findings().len() as u64, engine.near_misses().len() as u64);
+        let mut line = plural(counts.records, "record", "records");
+        line.push_str(&match stage.drops() {
+            0 => ", none lost".to_owned(),
+            n => format!(", {} lost: use a bigger --ring-size", plural(n, "record", "records")),
+        });
+        line.push_str(&format!("; {}", plural(findings, "finding", "findings")));
+        if near > 0 {
+            line.push_str(&format!(", {}", plural(near, "near miss", "near misses")));
+        }
+        ui::say(&line);
+        if let Some(output) = stage.take_output() {
+            written(output);
+        }
+        Ok(())
+    }
+
+    /// Asks for what is not among the records, once a second.
+    fn count(&mut self) {
+        let passed = self.counted.elapsed();
+        if passed < COUNTED {
+            return;
+        }
+        self.counted = Instant::now();
+        let (drops, missed) = (self.session.drops(), self.session.missed());
+        let mut stage = self.crew.stage();
+        stage.dropped(drops);
+        missed.into_iter().for_each(|record| stage.stamped(record));
+        let records = stage.scene.engine().records();
+        drop(stage);
+        self.rate = records.saturating_sub(self.records) as f64 / passed.as_secs_f64();
+        self.records = records;
+    }
+}
+
+impl Driver for Live {
+    fn show(&mut self, look: &mut dyn FnMut(&World<'_>, &Status)) {
+        let now_ns = monotonic_ns();
+        let stage = self.crew.stage();
+        let scan = stage.holdings.as_ref().map(|h| ScanAge { at_ns: h.at_ns, unreadable: h.unreadable });
+        let status = Status {
+            source: "live".to_owned(),
+            events_per_s: self.rate,
+            drops: stage.drops(),
+            lag: self.batches.waiting(),
+            scan,
+            message: self.message.clone(),
+            ..Status::default()
+        };
+        let world = stage.scene.world(&self.context, &stage.definitions, stage.holdings.as_ref(), now_ns);
+        look(&world, &status);
+    }
+
+    fn tick(&mut self) -> anyhow::Result<bool> {
+        self.count();
+        Ok(self.crew.has_stopped())
+    }
+
+    fn act(&mut self, _: &Action) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    fn tell(&mut self, message: String) {
+        self.message = Some(message);
+    }
+}
+
+fn written(output: Output) {
+    let written = output.finish();
+    // Why it was not written was said when that happened.
+    let Some(summary) = written.summary else { return };
+    let path = escape::long(Path::new(&written.path).to_string_lossy().as_bytes());
+    ui::say(&format!("{} in {path}; judge it: gemscope replay {path}", size(summary.bytes)));
+}
