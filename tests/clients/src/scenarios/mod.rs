@@ -1,5 +1,6 @@
 //! The scenarios: one table, and the functions behind it.
 
+mod compositor;
 mod endings;
 mod flips;
 mod framebuffers;

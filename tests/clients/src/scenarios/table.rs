@@ -2,8 +2,8 @@
 
 use super::Ends::{Clean, Killed, Misuse, OpenFd, OpenHandle};
 use super::{
-    Scenario, endings, flips, framebuffers, holders, loops, mistakes, outside, pairs, processes, races,
-    random, sequences, sharing, storms, travels, unbind,
+    Scenario, compositor, endings, flips, framebuffers, holders, loops, mistakes, outside, pairs, processes,
+    races, random, sequences, sharing, storms, travels, unbind,
 };
 
 /// Every scenario, in the order of the listing.
@@ -559,5 +559,13 @@ pub const ALL: &[Scenario] = &[
         ends: OpenHandle,
         options: &["--device", "--cycles", "--leak-every"],
         run: loops::growing_server,
+    },
+    Scenario {
+        name: "compositor",
+        about: "a compositor that loses a buffer whenever its client is resized",
+        needs: "vgem",
+        ends: OpenHandle,
+        options: &["--device", "--seconds", "--clean"],
+        run: compositor::compositor,
     },
 ];
