@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gemscope-trace", &["gemscope-common"]),
     ("gemscope-live", &["gemscope-common", "gemscope-probes", "gemscope-trace"]),
     ("gemscope-report", &["gemscope-common", "gemscope-engine", "gemscope-trace"]),
-    ("gemscope-tui", &["gemscope-common", "gemscope-engine", "gemscope-report"]),
+    ("gemscope-tui", &["gemscope-common", "gemscope-engine", "gemscope-trace", "gemscope-report"]),
     (
         "gemscope",
         &[

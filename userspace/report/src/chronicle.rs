@@ -106,6 +106,12 @@ impl Chronicle {
         subjects.iter().filter_map(|s| self.stories.get(s)?.last()).max_by_key(|h| h.at.seq)
     }
 
+    /// Number of the record that told of this last; 0 for what has no story.
+    #[must_use]
+    pub fn last_seq(&self, subject: Subject) -> u64 {
+        self.stories.get(&subject).and_then(Story::last).map_or(0, |h| h.at.seq)
+    }
+
     /// The story of several things that are one buffer, oldest first, each happening once; and how many were left out.
     #[must_use]
     pub fn story(&self, subjects: &[Subject]) -> (Vec<Happening>, u64) {

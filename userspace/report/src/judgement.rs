@@ -49,6 +49,26 @@ impl Judgement {
         }
     }
 
+    /// What there is to say beside one finding: it alone, and everything that a header tells. Cheap, however many
+    /// findings there are.
+    #[must_use]
+    pub fn of_one(engine: &Engine, number: u32) -> Self {
+        let findings: Vec<Finding> =
+            engine.findings().iter().filter(|f| f.number == number).cloned().collect();
+        let tgids = findings.iter().flat_map(processes).filter(|tgid| *tgid != 0);
+        let comms = tgids.filter_map(|tgid| Some((tgid, engine.comm(tgid)?.to_vec()))).collect();
+        Self {
+            findings,
+            near_misses: Vec::new(),
+            held: Vec::new(),
+            verdict: engine.verdict(),
+            doubts: engine.doubts(),
+            notes: engine.notes(),
+            counts: engine.counts(),
+            comms,
+        }
+    }
+
     /// Findings that no loss can have changed.
     #[must_use]
     pub fn certain(&self) -> usize {

@@ -25,4 +25,4 @@ pub mod text;
 pub use context::{Context, MissingProbe};
 pub use directory::{Directory, FileFacts};
 pub use judgement::Judgement;
-pub use names::{Names, number, plural, size};
+pub use names::{Names, doubt as names_doubt, number, plural, size};

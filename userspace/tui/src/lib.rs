@@ -1,23 +1,27 @@
-//! See ARCHITECTURE.md.
+//! The monitor: what is alive, what grows, what was found, as pictures in a terminal.
+//!
+//! Pure: state goes in, frames come out. [`App::refresh`] copies what the current view shows, [`App::on_event`] takes a key or
+//! a click and may ask something of the driver, [`App::draw`] draws. No IO, no clock, no threads: time is what the
+//! [`World`](gemscope_report::survey::World) says, so that a recording is shown as the machine was.
+//!
+//! What it is not for: reading a terminal or a trace, deciding what is a leak.
+
+mod app;
+mod draw;
+mod growth;
+mod head;
+mod help;
+mod input;
 mod interface;
-pub use interface::*;
-/// stub
-pub struct App;
-impl App {
-    /// stub
-    pub fn new(_: Settings) -> Self {
-        Self
-    }
-    /// stub
-    pub fn refresh(&mut self, _: &gemscope_report::survey::World<'_>, _: &Status) {}
-    /// stub
-    pub fn on_event(&mut self, e: &ratatui::crossterm::event::Event) -> Option<Action> {
-        e.is_key_press().then_some(Action::Quit)
-    }
-    /// stub
-    pub fn draw(&mut self, _: &mut ratatui::Frame<'_>) {}
-    /// stub
-    pub fn wants_refresh(&self) -> bool {
-        true
-    }
-}
+mod keys;
+mod lens;
+mod order;
+mod page;
+mod slider;
+mod table;
+mod text;
+mod theme;
+mod views;
+
+pub use app::App;
+pub use interface::{Action, Colour, Position, ScanAge, Settings, SliderMark, Status};

@@ -56,7 +56,36 @@ pub fn summary(out: &mut dyn Write, names: &Names<'_>, palette: &Palette) -> fmt
     verdict::summary(out, palette, names.judgement)
 }
 
-/// stub
-pub fn bug_report(_: &Names<'_>, _: u32) -> String {
-    String::new()
+/// One finding as [`report`] tells it, or one near miss; empty when there is none with this number.
+#[must_use]
+pub fn finding_text(names: &Names<'_>, number: u32) -> String {
+    let mut out = String::new();
+    if let Some(f) = names.judgement.findings.iter().find(|f| f.number == number) {
+        // Writing to a string cannot fail.
+        let _ = finding::Teller { names, palette: &Palette::plain() }.finding(&mut out, f);
+    }
+    out
+}
+
+/// A finding as something to paste into a bug report: which rule, on which kernel, watched how, and the evidence; empty
+/// when there is none with this number.
+#[must_use]
+pub fn bug_report(names: &Names<'_>, number: u32) -> String {
+    let j = names.judgement;
+    let Some(f) = j.findings.iter().find(|f| f.number == number) else { return String::new() };
+    let palette = &Palette::plain();
+    let mut out = format!("{}: {}\n\n", f.rule.name(), f.rule.rule().title);
+    if !names.context.gemscope.is_empty() {
+        let version = crate::escape::name(names.context.gemscope.as_bytes());
+        out.push_str(&format!("gemscope  {version}\n"));
+    }
+    // Writing to a string cannot fail.
+    let _ = header::header(&mut out, palette, names.context, j);
+    out.push('\n');
+    let _ = finding::Teller { names, palette }.finding(&mut out, f);
+    if !j.doubts.is_empty() {
+        out.push('\n');
+        let _ = verdict::doubts(&mut out, palette, j);
+    }
+    out
 }

@@ -1,0 +1,142 @@
+//! A look at the world through names: everything that a view wants in words.
+
+use gemscope_engine::{Counts, Engine, Notes, Stamp, Verdict};
+use gemscope_report::survey::World;
+use gemscope_report::{Judgement, Names, escape};
+use gemscope_trace::StackKind;
+
+use crate::text;
+
+/// A judgement that says nothing: for names that ask for one.
+pub(crate) fn nothing() -> Judgement {
+    Judgement {
+        findings: Vec::new(),
+        near_misses: Vec::new(),
+        held: Vec::new(),
+        verdict: Verdict::Clean,
+        doubts: Vec::new(),
+        notes: Notes::default(),
+        counts: Counts::default(),
+        comms: std::collections::BTreeMap::new(),
+    }
+}
+
+/// Lets names find the process too that only the engine has heard of.
+pub(crate) fn know(judgement: &mut Judgement, engine: &Engine, tgid: u32) {
+    if tgid != 0
+        && !judgement.comms.contains_key(&tgid)
+        && let Some(comm) = engine.comm(tgid)
+    {
+        judgement.comms.insert(tgid, comm.to_vec());
+    }
+}
+
+/// The world, and names for it.
+#[derive(Clone, Copy)]
+pub(crate) struct Lens<'a> {
+    pub world: &'a World<'a>,
+    pub names: Names<'a>,
+    /// the moment that is shown, `CLOCK_MONOTONIC` ns
+    pub now_ns: u64,
+}
+
+impl<'a> Lens<'a> {
+    pub fn new(world: &'a World<'a>, judgement: &'a Judgement, now_ns: u64) -> Self {
+        let names = Names {
+            context: world.context,
+            judgement,
+            directory: world.directory,
+            definitions: world.definitions,
+        };
+        Self { world, names, now_ns }
+    }
+
+    /// `weston 812`
+    pub fn process(&self, tgid: u32) -> String {
+        match self.world.comm(tgid).as_str() {
+            _ if tgid == 0 => BEFORE.to_owned(),
+            "" => format!("pid {tgid}"),
+            comm => format!("{comm} {tgid}"),
+        }
+    }
+
+    /// `weston 812`, or with its thread `weston 812/815`
+    pub fn actor(&self, at: &Stamp) -> String {
+        let process = self.process(at.tgid);
+        if at.tid == at.tgid || at.tid == 0 || at.tgid == 0 {
+            process
+        } else {
+            format!("{process}/{}", at.tid)
+        }
+    }
+
+    pub fn age(&self, at: &Stamp) -> String {
+        if at.is_known() { text::age(self.now_ns.saturating_sub(at.ts_ns)) } else { "?".to_owned() }
+    }
+
+    /// `+0.123456 s`, since the start of the recording.
+    pub fn when(&self, at: &Stamp) -> String {
+        if at.is_known() { self.names.when(at) } else { "before".to_owned() }
+    }
+
+    /// The frame that says most of where something was done: the innermost one of the program itself.
+    pub fn place(&self, kstack: i32, ustack: i32, tgid: u32) -> String {
+        let user = self.names.frames(StackKind::User, ustack, tgid);
+        if let Some(frame) = user.iter().find(|f| !is_wrapper(f)).or(user.first()) {
+            return frame.clone();
+        }
+        match self.names.frames(StackKind::Kernel, kstack, 0).into_iter().next() {
+            Some(frame) => format!("{frame} (kernel)"),
+            None => "stack not recorded".to_owned(),
+        }
+    }
+
+    /// Both stacks, frame by frame, as `(user?, frame)`, the user's first.
+    pub fn stacks(&self, at: &Stamp) -> Vec<(bool, String)> {
+        let user = self.names.frames(StackKind::User, at.ustack, at.tgid);
+        let kernel = self.names.frames(StackKind::Kernel, at.kstack, 0);
+        user.into_iter().map(|f| (true, f)).chain(kernel.into_iter().map(|f| (false, f))).collect()
+    }
+
+    /// The driver behind a dma-buf, or behind the file that a buffer was made through.
+    pub fn exporter(&self, dmabuf: u32) -> String {
+        let bytes = self.world.directory.exporter(dmabuf).unwrap_or_default();
+        let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
+        escape::name(bytes.get(..end).unwrap_or_default())
+    }
+}
+
+/// Nobody is known for it.
+pub(crate) const BEFORE: &str = "(before the trace)";
+
+/// A function that only passes a call on to the kernel.
+fn is_wrapper(frame: &str) -> bool {
+    const FUNCTIONS: &[&str] = &["__ioctl", "ioctl", "__GI_", "drm", "__drm", "syscall", "__close", "close"];
+    const LIBRARIES: &[&str] = &["libc.so", "libc-", "libdrm", "ld-linux", "libpthread"];
+    let function = frame.split(['+', ' ']).next().unwrap_or_default();
+    let named = FUNCTIONS.iter().any(|f| match *f {
+        // libdrm's own names go on with a capital: drmIoctl, drmModeAddFB2.
+        "drm" | "__drm" => {
+            function.strip_prefix(f).is_some_and(|r| r.starts_with(|c: char| c.is_uppercase()))
+        }
+        "__GI_" => function.starts_with(f),
+        f => function == f,
+    });
+    named || LIBRARIES.iter().any(|l| frame.contains(l))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_wrapper;
+
+    #[test]
+    fn wrappers_are_known() {
+        for f in ["__ioctl+0x3b (gemclient)", "drmIoctl+0x2 (libdrm.so.2)", "drmModeAddFB2 (a.c:3)", "close"]
+        {
+            assert!(is_wrapper(f), "{f}");
+        }
+        for f in ["create_dumb (drm.rs:162)", "drm_backend_init (b.c:1)", "closer (x.c:2)", "main"] {
+            assert!(!is_wrapper(f), "{f}");
+        }
+    }
+}
