@@ -14,6 +14,7 @@ pub mod json;
 mod judgement;
 mod names;
 mod notes;
+pub mod snapshot;
 pub mod text;
 
 pub use context::{Context, MissingProbe};

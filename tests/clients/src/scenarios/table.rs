@@ -405,7 +405,7 @@ pub const ALL: &[Scenario] = &[
         about: "hold shared buffers until told, then close everything",
         needs: "vgem",
         ends: Clean,
-        options: &["--device", "--seconds", "--then-close-on"],
+        options: &["--device", "--importer", "--seconds", "--then-close-on"],
         run: holders::keep_open,
     },
     Scenario {
