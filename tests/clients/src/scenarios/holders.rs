@@ -108,6 +108,24 @@ pub fn keep_open(options: &Options) -> Outcome {
     close_device(file)
 }
 
+/// Holds a buffer that nothing in user space shows: the fd is closed, and the exporter's handle and the importer keep it.
+#[inline(never)]
+pub fn keep_in_kernel(options: &Options) -> Outcome {
+    let exporter = Device::find(options.exporter.as_deref().unwrap_or("virtio_gpu"))?;
+    let importer = Device::find(options.importer.as_deref().unwrap_or("vgem"))?;
+    let (file, other) = (exporter.open()?, importer.open()?);
+    let buffer = make_buffer(file)?;
+    let prime = share(file, buffer)?;
+    let imported = share_with_foreign_importer(&importer, other, prime)?;
+    close_prime_fd(prime)?;
+    say_ready();
+    std::thread::sleep(Duration::from_secs(options.seconds.unwrap_or(5)));
+    close_buffer(other, imported)?;
+    close_buffer(file, buffer)?;
+    close_device(other)?;
+    close_device(file)
+}
+
 /// One line that a script can wait for. The newline flushes it.
 fn say_ready() {
     println!("ready {}", std::process::id());

@@ -409,6 +409,14 @@ pub const ALL: &[Scenario] = &[
         run: holders::keep_open,
     },
     Scenario {
+        name: "keep-in-kernel",
+        about: "hold a buffer that another driver has imported, without an fd, for a while",
+        needs: "virtio_gpu and vgem",
+        ends: Clean,
+        options: &["--exporter", "--importer", "--seconds"],
+        run: holders::keep_in_kernel,
+    },
+    Scenario {
         name: "idle-pool",
         about: "keep idle handles for a while, then close them",
         needs: "vgem",

@@ -202,10 +202,11 @@ fn table(thread: &Path, dmabuf: &[u8], process: &mut Process) -> io::Result<()> 
     Ok(())
 }
 
-/// The driver of a device by sysfs; empty for devices on no bus.
+/// The driver of a device by debugfs, where that may be read: its own name for itself, which the bus does not know.
 fn driver(major: u32, minor: u32) -> Vec<u8> {
-    let link = fs::read_link(format!("/sys/dev/char/{major}:{minor}/device/driver")).unwrap_or_default();
-    link.file_name().map(|name| name.as_bytes().to_vec()).unwrap_or_default()
+    let kind = if major == DRM_MAJORS[0] { "dri" } else { "accel" };
+    let text = fs::read(format!("/sys/kernel/debug/{kind}/{minor}/name")).unwrap_or_default();
+    text.split(u8::is_ascii_whitespace).next().unwrap_or_default().to_vec()
 }
 
 fn mappings(pid: u32, dir: &Path, dmabuf: &[u8], found: &mut Vec<Mapping>) -> io::Result<()> {

@@ -277,6 +277,14 @@ impl Holder {
     }
 }
 
+impl Header {
+    /// Was every process looked at? Then what no process explains is in the kernel.
+    #[must_use]
+    pub fn saw_all_processes(&self) -> bool {
+        self.sources.iter().any(|s| s.name == "processes" && s.state == SourceState::Read)
+    }
+}
+
 impl Snapshot {
     /// Sum of the sizes of all dma-bufs.
     #[must_use]

@@ -141,9 +141,16 @@ fn references(out: &mut dyn Write, buffer: &Buffer, header: &Header) -> fmt::Res
     if explained > total {
         text.push_str("; more are seen than counted: it changed meanwhile, or tables of fds are shared");
     } else if let Some(other) = r.other.filter(|n| *n > 0) {
-        let whose =
-            if header.complete { "in the kernel" } else { "in the kernel or in what could not be seen" };
-        write!(text, "; {} of {} are {whose}", number(other), number(total))?;
+        let whose = if header.saw_all_processes() {
+            "in the kernel"
+        } else {
+            "in the kernel or in what could not be seen"
+        };
+        if other == total {
+            write!(text, ", all {whose}")?;
+        } else {
+            write!(text, "; {} of {} are {whose}", number(other), number(total))?;
+        }
     }
     writeln!(out, "  {text}")
 }
@@ -171,7 +178,7 @@ fn has(holder: &Holder) -> String {
         ));
     }
     if !holder.path_fds.is_empty() {
-        parts.push(format!("O_PATH {} that hold nothing", fd_list(&holder.path_fds)));
+        parts.push(format!("O_PATH {}, no reference", fd_list(&holder.path_fds)));
     }
     parts.join("; ")
 }
