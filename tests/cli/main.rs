@@ -9,6 +9,7 @@ mod help;
 mod model;
 mod readme;
 mod sequences;
+mod snapshot;
 mod what_if;
 
 use std::path::{Path, PathBuf};

@@ -59,7 +59,7 @@ pub enum Command {
     Record(RecordArgs),
     /// Judge a trace, on any machine
     Replay(ReplayArgs),
-    /// Who holds which buffer now: fds, mappings, attached devices, DRM files; no tracing before it
+    /// Who holds which buffer now: fds, mappings, attached devices, DRM files
     Snapshot(snapshot::SnapshotArgs),
     /// Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era
     Explore(ExploreArgs),

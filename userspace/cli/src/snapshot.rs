@@ -118,16 +118,12 @@ fn buffers(gathered: &Gathered, complete_walk: bool) -> Vec<Buffer> {
             entry(&mut all, fd.ino, fd.size);
         }
         for mapping in &process.mappings {
-            // Of a buffer that only is mapped the size is not known: the mapping is a part of it.
+            // Of a buffer that is only mapped the size is not known: a mapping may be a part of it.
             all.entry(mapping.ino).or_insert_with(|| Buffer { inode: mapping.ino, ..Buffer::default() });
         }
         hold(&mut all, process);
     }
     for buffer in all.values_mut() {
-        let mapped = buffer.holders.iter().map(|h| h.mapped_bytes).max();
-        if buffer.bytes == 0 {
-            buffer.bytes = mapped.unwrap_or(0);
-        }
         let References { total, fds, mappings, .. } = buffer.references;
         buffer.references.other = total.map(|t| t.saturating_sub(fds.saturating_add(mappings)));
         buffer.held_by = match (buffer.holders.iter().any(Holder::holds), complete_walk) {

@@ -126,6 +126,23 @@ pub fn keep_in_kernel(options: &Options) -> Outcome {
     close_device(file)
 }
 
+/// Holds a buffer by two fds of its dma-buf and a mapping.
+#[inline(never)]
+pub fn keep_mapped(options: &Options) -> Outcome {
+    let file = open_device(options)?;
+    let buffer = make_buffer(file)?;
+    let prime = share(file, buffer)?;
+    let copy = prime.dup()?;
+    let mapping = Mapping::new(prime, 0, BYTES)?;
+    close_buffer(file, buffer)?;
+    close_device(file)?;
+    say_ready();
+    std::thread::sleep(Duration::from_secs(options.seconds.unwrap_or(5)));
+    mapping.unmap()?;
+    close_prime_fd(copy)?;
+    close_prime_fd(prime)
+}
+
 /// One line that a script can wait for. The newline flushes it.
 fn say_ready() {
     println!("ready {}", std::process::id());

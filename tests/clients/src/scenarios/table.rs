@@ -417,6 +417,14 @@ pub const ALL: &[Scenario] = &[
         run: holders::keep_in_kernel,
     },
     Scenario {
+        name: "keep-mapped",
+        about: "hold a buffer by two fds and a mapping, and no handle, for a while",
+        needs: "vgem",
+        ends: Clean,
+        options: &["--device", "--seconds"],
+        run: holders::keep_mapped,
+    },
+    Scenario {
         name: "idle-pool",
         about: "keep idle handles for a while, then close them",
         needs: "vgem",

@@ -9,12 +9,13 @@ macro_rules! recorded {
     ($($line:literal),+) => {
         [$((
             $line,
-            &include_bytes!(concat!("../../../../tests/fixtures/snapshot/", $line, "/bufinfo"))[..],
-            &include_bytes!(concat!("../../../../tests/fixtures/snapshot/", $line, "/fdinfo"))[..],
+            include_bytes!(concat!("../../../../tests/fixtures/snapshot/", $line, "/bufinfo")),
+            include_bytes!(concat!("../../../../tests/fixtures/snapshot/", $line, "/fdinfo")),
         )),+]
     };
 }
 
+/// Name of the line, `bufinfo`, and the `fdinfo` of the dma-buf.
 const RECORDED: [(&str, &[u8], &[u8]); 5] = recorded!("5.10", "6.1", "6.12", "6.18", "newest");
 
 #[test]

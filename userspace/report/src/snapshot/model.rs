@@ -125,7 +125,7 @@ pub struct Process {
 pub struct Buffer {
     /// inode number: its public name
     pub inode: u64,
-    /// size
+    /// size; 0 when not known
     pub bytes: u64,
     /// who exported it
     #[serde(skip_serializing_if = "Option::is_none")]

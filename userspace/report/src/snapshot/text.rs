@@ -111,7 +111,10 @@ pub(super) fn title(buffer: &Buffer) -> String {
     if let Some(exporter) = buffer.exporter.as_deref().filter(|e| !e.is_empty()) {
         text.push_str(&format!(" ({})", escape::name(exporter.as_bytes())));
     }
-    text.push_str(&format!(", {}", size(buffer.bytes)));
+    match buffer.bytes {
+        0 => text.push_str(", size not known"),
+        bytes => text.push_str(&format!(", {}", size(bytes))),
+    }
     if let Some(name) = buffer.name.as_deref().filter(|n| !n.is_empty()) {
         text.push_str(&format!(", \"{}\"", escape::name(name.as_bytes())));
     }
