@@ -4,13 +4,15 @@ use super::row::{Row, row};
 use crate::expect::Expect::Line;
 use crate::expect::Is::{AtLeast, Bool, Number, Text};
 
-/// One buffer that a process has an fd of, and one that only the kernel holds: its exporter's handle, and an importer.
+/// One buffer that a process has an fd of, one that it has two fds and a mapping of and no handle, and one that only the kernel holds:
+/// its exporter's handle, and an importer.
 pub const SNAPSHOT: Row = row(
     "snapshot",
     "gemclient keep-open --device virtio_gpu --importer vgem --seconds 50 >here & here=$!; \
      gemclient keep-in-kernel --seconds 50 >inside & inside=$!; \
-     for i in $(seq 100); do grep -q ready here && grep -q ready inside && break; sleep 0.1; done; \
-     gemscope snapshot; gemscope snapshot --json; code=$?; kill -9 $here $inside; exit $code",
+     gemclient keep-mapped --device virtio_gpu --seconds 50 >mapped & mapped=$!; \
+     for i in $(seq 100); do grep -q ready here && grep -q ready inside && grep -q ready mapped && break; sleep 0.1; done; \
+     gemscope snapshot; gemscope snapshot --json; code=$?; kill -9 $here $inside $mapped; exit $code",
     &[
         // The links and cache entries of both files, and the attachment.
         Line(&[
@@ -39,7 +41,7 @@ pub const SNAPSHOT: Row = row(
         Line(&[
             ("/type", Text("totals")),
             ("/complete", Bool(true)),
-            ("/holding", AtLeast(1)),
+            ("/holding", AtLeast(2)),
             ("/kernel_only", AtLeast(1)),
         ]),
     ],
