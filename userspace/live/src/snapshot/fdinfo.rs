@@ -36,11 +36,11 @@ pub struct DrmInfo {
 pub struct Region {
     /// As the driver calls it: `vram0`, `system`.
     pub name: Vec<u8>,
-    /// `drm-total-`, or the older `drm-memory-`.
+    /// `drm-total-`
     pub total: Option<u64>,
     /// `drm-shared-`
     pub shared: Option<u64>,
-    /// `drm-resident-`
+    /// `drm-resident-`, or the older `drm-memory-`
     pub resident: Option<u64>,
     /// `drm-purgeable-`
     pub purgeable: Option<u64>,
@@ -99,9 +99,12 @@ pub fn drm(text: &[u8]) -> DrmInfo {
         let Some(at) = rest.iter().position(|b| *b == b'-') else { continue };
         let (kind, name) = (rest.get(..at).unwrap_or_default(), rest.get(at + 1..).unwrap_or_default());
         let place: fn(&mut Region) -> &mut Option<u64> = match kind {
-            b"total" | b"memory" => |r| &mut r.total,
+            // Busy time, by engine.
+            b"total" if name.starts_with(b"cycles-") => continue,
+            b"total" => |r| &mut r.total,
             b"shared" => |r| &mut r.shared,
-            b"resident" => |r| &mut r.resident,
+            // The older key means the same.
+            b"resident" | b"memory" => |r| &mut r.resident,
             b"purgeable" => |r| &mut r.purgeable,
             b"active" => |r| &mut r.active,
             _ => continue,
@@ -176,14 +179,17 @@ mod tests {
         let text = b"pos:\t0\nflags:\t0100002\ndrm-driver:\tamdgpu\ndrm-client-id:\t19\ndrm-client-name:\tmesa\n\
             drm-pdev:\t0000:0b:00.0\npasid:\t32770\ndrm-total-vram:\t1234 KiB\ndrm-shared-vram:\t0\n\
             drm-resident-gtt:\t2 MiB\ndrm-purgeable-gtt:\t7\ndrm-active-gtt:\t8 KiB\ndrm-memory-vram:\t1 KiB\n\
-            drm-engine-gfx:\t123 ns\ndrm-cycles-rcs:\t5\ndrm-total-odd:\t5 furlongs\n";
+            drm-engine-gfx:\t123 ns\ndrm-cycles-rcs:\t5\ndrm-total-cycles-rcs:\t9\ndrm-total-odd:\t5 furlongs\n";
         let info = drm(text);
         assert_eq!((info.client, &info.driver[..], &info.name[..]), (Some(19), &b"amdgpu"[..], &b"mesa"[..]));
         let told: Vec<_> =
             info.regions.iter().map(|r| (&r.name[..], r.total, r.shared, r.resident)).collect();
         assert_eq!(
             told,
-            [(&b"vram"[..], Some(1234 << 10), Some(0), None), (&b"gtt"[..], None, None, Some(2 << 20))]
+            [
+                (&b"vram"[..], Some(1234 << 10), Some(0), Some(1 << 10)),
+                (&b"gtt"[..], None, None, Some(2 << 20))
+            ]
         );
         assert_eq!((info.regions[1].purgeable, info.regions[1].active), (Some(7), Some(8 << 10)));
         assert_eq!(drm(b"pos:\t0\nflags:\t02\n"), DrmInfo::default());

@@ -154,14 +154,17 @@ pub fn diff(a: &Snapshot, b: &Snapshot) -> Diff {
     }
 }
 
+/// What is there before, and after.
+type Pair<'a, T> = (Option<&'a T>, Option<&'a T>);
+
 /// Everything of both by key; what has a key twice keeps its last.
 fn paired<'a, T, K: Ord + Clone>(
     a: &'a [T],
     b: &'a [T],
     same_boot: bool,
     key: impl Fn(&T) -> K,
-) -> Vec<(Option<&'a T>, Option<&'a T>)> {
-    let mut all: BTreeMap<(K, bool), (Option<&T>, Option<&T>)> = BTreeMap::new();
+) -> Vec<Pair<'a, T>> {
+    let mut all: BTreeMap<(K, bool), Pair<'_, T>> = BTreeMap::new();
     for item in a {
         all.entry((key(item), false)).or_default().0 = Some(item);
     }

@@ -23,9 +23,9 @@ enum Line<'a> {
     /// A process that holds more or less than before.
     Process(&'a ProcessChange),
     /// A dma-buf that is new, gone, or held otherwise.
-    Buffer(Box<&'a BufferChange>),
+    Buffer(&'a BufferChange),
     /// A DRM file that is new, gone, or has other memory.
-    Client(Box<&'a ClientChange>),
+    Client(&'a ClientChange),
 }
 
 /// Both snapshots in all.
@@ -56,10 +56,10 @@ pub fn diff_json(out: &mut dyn io::Write, diff: &Diff) -> io::Result<()> {
         write_line(out, &Line::Process(change))?;
     }
     for change in of_buffers {
-        write_line(out, &Line::Buffer(Box::new(change)))?;
+        write_line(out, &Line::Buffer(change))?;
     }
     for change in of_clients {
-        write_line(out, &Line::Client(Box::new(change)))?;
+        write_line(out, &Line::Client(change))?;
     }
     Ok(())
 }
