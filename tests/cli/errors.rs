@@ -111,7 +111,7 @@ fn an_image_that_is_none() {
 }
 
 /// Runs the binary as nobody, or as whoever runs the tests when that is not root.
-fn as_nobody(args: &[&str]) -> std::process::Output {
+pub fn as_nobody(args: &[&str]) -> std::process::Output {
     // The build folder may be closed to others; /proc/self/exe of a copy in a temporary folder is not.
     let dir = tempfile::Builder::new().prefix("gemscope-test").tempdir().unwrap();
     let copy = dir.path().join("gemscope");

@@ -9,6 +9,7 @@ mod help;
 mod model;
 mod readme;
 mod sequences;
+mod snapshot;
 mod top;
 mod what_if;
 

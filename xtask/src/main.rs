@@ -17,6 +17,7 @@ mod kernels;
 mod matrix;
 mod mirror;
 mod modules;
+mod pages;
 mod programs;
 mod qemu;
 mod rows;
@@ -56,6 +57,8 @@ enum Task {
     Truth(truth::TruthArgs),
     /// Write docs/history.md, or check it: what can go wrong between two threads in which era of the kernel.
     History(history::HistoryArgs),
+    /// Write docs/man and completions, or check them: the man pages and the shell completions of gemscope.
+    Pages(pages::PagesArgs),
     /// Record the traces that tests replay.
     Fixtures(fixtures::FixturesArgs),
     /// Bring BTF and symbols out of booted kernels.
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Task::Detection(args) => detection::run(&args),
         Task::Truth(args) => truth::run(&args),
         Task::History(args) => history::run(&args),
+        Task::Pages(args) => pages::run(&args),
         Task::Fixtures(args) => fixtures::run(&args),
         Task::KernelExtract(args) => extract::run(&args),
     };

@@ -5,6 +5,7 @@
 //! --kernel 6.1 --filter NAME` runs it alone. What a row leaves in its folder is brought back, and stays in the build folder when it fails.
 
 mod row;
+mod snapshot;
 
 use self::row::row;
 pub use self::row::{Lines, Row};
@@ -323,6 +324,7 @@ pub const ROWS: &[Row] = &[
             Count(0, &[("/type", Text("finding"))]),
         ],
     ),
+    snapshot::SNAPSHOT,
     row(
         "ends",
         "judged -- sh -c 'gemclient killed-by-abort; gemclient exit-nonzero; gemclient killed-midway; \

@@ -8,7 +8,8 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::matrix::{self, MatrixArgs, Tally};
-use crate::{ebpf, setup, summary, tool, workspace};
+use crate::pages::PagesArgs;
+use crate::{ebpf, pages, setup, summary, tool, workspace};
 
 /// What is asked of the tests.
 #[derive(Debug, Args)]
@@ -45,6 +46,12 @@ const STEPS: &[Step] = &[
         about: "unit, property, golden and CLI tests",
         prepare: setup::c_compiler,
         run: test,
+    },
+    Step {
+        name: "pages",
+        about: "the committed man pages and shell completions against the arguments",
+        prepare: setup::c_compiler,
+        run: pages_check,
     },
     Step {
         name: "truth",
@@ -177,6 +184,11 @@ fn test() -> Result<Tally> {
     Ok(tally)
 }
 
+fn pages_check() -> Result<Tally> {
+    pages::run(&PagesArgs { check: true })?;
+    Ok(ONE_PASSED)
+}
+
 /// Millions of states: by a build that is made for it.
 fn truth() -> Result<Tally> {
     tool::shown(&mut cargo(&["run", "--quiet", "--release", "--package", "xtask", "--", "truth"]))?;
@@ -203,7 +215,7 @@ mod tests {
         let error = run(&args).expect_err("no such step");
         assert_eq!(
             error.to_string(),
-            "unknown step `fmtt`: the steps are fmt, clippy, test, truth, ebpf, vm-matrix"
+            "unknown step `fmtt`: the steps are fmt, clippy, test, pages, truth, ebpf, vm-matrix"
         );
     }
 }

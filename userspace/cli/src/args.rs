@@ -1,5 +1,7 @@
 //! Arguments as typed. What they mean together is resolved by the commands.
 
+pub mod snapshot;
+
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -62,6 +64,8 @@ pub enum Command {
     Record(RecordArgs),
     /// Judge a trace, on any machine
     Replay(ReplayArgs),
+    /// Who holds which buffer now: fds, mappings, attached devices, DRM files
+    Snapshot(snapshot::SnapshotArgs),
     /// Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era
     Explore(ExploreArgs),
     /// What a rule means; without one, all rules

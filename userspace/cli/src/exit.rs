@@ -29,6 +29,12 @@ impl Exit {
         }
     }
 
+    /// The code of a snapshot: it judges nothing, and says whether it saw everything.
+    #[must_use]
+    pub const fn of_snapshot(complete: bool) -> Self {
+        if complete { Self::Clean } else { Self::Undecided }
+    }
+
     /// The code of explorations: a bad state found counts, whatever else was left out.
     #[must_use]
     pub const fn of_exploration(bad: bool, exhausted: bool) -> Self {
@@ -57,6 +63,7 @@ mod tests {
         assert_eq!(of(Verdict::Findings), 1);
         assert_eq!(Exit::CannotRun as u8, 2);
         assert_eq!(of(Verdict::Undecided(Vec::new())), 3);
+        assert_eq!([true, false].map(|complete| Exit::of_snapshot(complete) as u8), [0, 3]);
         let of = |bad, exhausted| Exit::of_exploration(bad, exhausted) as u8;
         assert_eq!([of(false, true), of(true, true), of(true, false), of(false, false)], [0, 1, 1, 3]);
     }

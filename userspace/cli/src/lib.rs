@@ -13,6 +13,7 @@ mod fixture;
 mod model;
 pub mod pipeline;
 mod scenario;
+mod snapshot;
 pub mod source;
 mod top;
 mod ui;
@@ -83,6 +84,7 @@ fn run(command: Command, ui: &Ui) -> anyhow::Result<Exit> {
         Command::Check(args) => commands::check::run(args, ui),
         Command::Record(args) => commands::record::run(args, ui),
         Command::Replay(args) => commands::replay::run(&args, ui),
+        Command::Snapshot(args) => commands::snapshot::run(&args, ui),
         Command::Explore(args) => commands::explore::run(&args, ui),
         Command::Explain(args) => commands::explain::run(&args, ui),
         Command::Doctor(args) => commands::doctor::run(&args, ui),

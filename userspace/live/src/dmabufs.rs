@@ -36,6 +36,14 @@ impl DmabufList {
     }
 }
 
+/// Does the kernel of these `kallsyms` offer the list?
+pub(crate) fn is_offered(kallsyms: &[u8]) -> bool {
+    kallsyms.split(|b| *b == b'\n').any(|line| {
+        // Address, kind, name, and for modules a tab and the module's.
+        line.split(|b| *b == b' ').nth(2).is_some_and(|name| name == OFFERED_BY.as_bytes())
+    })
+}
+
 /// Two lists, one for the start and one for the settle point; none where the kernel does not offer them. Reading them
 /// needs no privileges, opening them does.
 pub(crate) fn open(ebpf: &mut Ebpf, facts: &KernelFacts) -> (Option<DmabufList>, Option<DmabufList>) {
@@ -51,7 +59,8 @@ pub(crate) fn open(ebpf: &mut Ebpf, facts: &KernelFacts) -> (Option<DmabufList>,
     }
 }
 
-fn lists(ebpf: &mut Ebpf) -> Result<(DmabufList, DmabufList), String> {
+/// Two lists, or why there are none.
+pub(crate) fn lists(ebpf: &mut Ebpf) -> Result<(DmabufList, DmabufList), String> {
     let Some(Program::Iter(program)) = ebpf.program_mut(PROGRAM) else {
         return Err(format!("the object has no program `{PROGRAM}`"));
     };
@@ -95,5 +104,11 @@ mod tests {
         assert_eq!(parse(&[], When::Settle), Some(Vec::new()));
         assert_eq!(parse(&bytes[..24], When::Settle), None);
         assert_eq!(parse(&bytes[..31], When::Settle), None);
+    }
+
+    #[test]
+    fn kernels_with_the_list_are_told() {
+        assert!(is_offered(b"0 T a\n0000000000000000 t dma_buf_iter_begin\n"));
+        assert!(!is_offered(b"0 T dma_buf_iter_begin_not\n0 T dma_buf_get\n") && !is_offered(b""));
     }
 }

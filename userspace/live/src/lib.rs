@@ -21,6 +21,7 @@ mod reader;
 pub mod remover;
 pub mod scan;
 mod session;
+pub mod snapshot;
 
 pub use attach::How;
 pub use definitions::Definitions;

@@ -74,7 +74,8 @@ pub fn blocker() -> Option<Check> {
     checks().into_iter().find(|c| c.state == State::Missing)
 }
 
-fn privileges() -> Check {
+/// May this process load BPF programs and attach probes?
+pub(crate) fn privileges() -> Check {
     const NAME: &str = "privileges";
     let need = CapabilitySet::BPF | CapabilitySet::PERFMON | CapabilitySet::SYS_ADMIN;
     match rustix::thread::capabilities(None) {

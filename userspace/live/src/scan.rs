@@ -3,7 +3,7 @@
 //! Nothing is opened that could take a reference: links are read, and `stat` gives the inode number, the public name of
 //! a dma-buf. A process that ends during the scan holds nothing; one that may not be read is counted.
 
-mod tables;
+pub(crate) mod tables;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +20,7 @@ use rustix::thread::CapabilitySet;
 use crate::definitions::read_process;
 
 /// How the kernel begins the path of every dma-buf file (`dmabuffs_dname`).
-const DMABUF: &[u8] = b"/dmabuf:";
+pub(crate) const DMABUF: &[u8] = b"/dmabuf:";
 
 /// What a scan is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,8 +64,13 @@ pub fn dmabuf_users(when: When) -> io::Result<Scan> {
         at_start: when == When::Start,
     };
     let mut scan = scanner.scan()?;
-    scan.hidden = !in_initial_pid_namespace() || processes_are_hidden();
+    scan.hidden = hides_processes();
     Ok(scan)
+}
+
+/// May there be processes that `/proc` does not show to this one?
+pub(crate) fn hides_processes() -> bool {
+    !in_initial_pid_namespace() || processes_are_hidden()
 }
 
 /// How a scan is made; tests give it a tree of their own.
@@ -172,7 +177,7 @@ impl Scanner<'_> {
 }
 
 /// The entries of a directory that are numbers, rising.
-fn numbers(dir: &Path) -> io::Result<Vec<u32>> {
+pub(crate) fn numbers(dir: &Path) -> io::Result<Vec<u32>> {
     let mut found: Vec<u32> =
         fs::read_dir(dir)?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
     found.sort_unstable();
@@ -180,12 +185,12 @@ fn numbers(dir: &Path) -> io::Result<Vec<u32>> {
 }
 
 /// Is it over with what was asked for? Any other answer means that something is there and was not seen.
-fn is_gone(error: &io::Error) -> bool {
+pub(crate) fn is_gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH)
 }
 
 /// Does this `fdinfo` tell of an fd opened with `O_PATH`? That one holds the directory entry only (B14).
-fn is_path(fdinfo: &[u8]) -> bool {
+pub(crate) fn is_path(fdinfo: &[u8]) -> bool {
     let text = String::from_utf8_lossy(fdinfo);
     let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
     let flags = flags.and_then(|f| i32::from_str_radix(f.trim(), 8).ok());
@@ -193,7 +198,7 @@ fn is_path(fdinfo: &[u8]) -> bool {
 }
 
 /// Inode number and length of a line of `maps` that is a dma-buf's.
-fn mapping(line: &[u8], dmabuf: &[u8]) -> Option<(u64, u64)> {
+pub(crate) fn mapping(line: &[u8], dmabuf: &[u8]) -> Option<(u64, u64)> {
     let path = line.iter().position(|b| *b == b'/')?;
     if !line[path..].starts_with(dmabuf) {
         return None;

@@ -19,6 +19,7 @@ mod names;
 mod notes;
 pub mod scene;
 pub mod series;
+pub mod snapshot;
 pub mod survey;
 pub mod text;
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::parts::{
     close_buffer, close_device, close_prime_fd, device, make_buffer, open_device, open_device_twice, share,
-    share_with_importer,
+    share_with_foreign_importer, share_with_importer,
 };
-use crate::drm::{BYTES, DrmFile};
+use crate::drm::{BYTES, Device, DrmFile};
 use crate::options::Options;
 use crate::outcome::{Outcome, Stop, holds};
 use crate::sys::fd::{Fd, read_byte, wait_readable};
@@ -62,7 +62,8 @@ pub fn duplicated_fds(options: &Options) -> Outcome {
     close_device(file)
 }
 
-/// Holds a shared and an imported buffer until it is told to end, then closes everything.
+/// Holds a shared and an imported buffer until it is told to end, then closes everything. The importer is a file of the same
+/// device, or of another driver's, which attaches its device to the buffer.
 #[inline(never)]
 pub fn keep_open(options: &Options) -> Outcome {
     let signal = options.then_close_on.as_deref() == Some("SIGUSR1");
@@ -70,10 +71,22 @@ pub fn keep_open(options: &Options) -> Outcome {
         // Before anyone can know that we are ready: an early signal would end the program.
         block_usr1()?;
     }
-    let (file, other) = open_device_twice(options)?;
+    let (file, other, imported_by) = match &options.importer {
+        Some(driver) => {
+            let importer = Device::find(driver)?;
+            (open_device(options)?, importer.open()?, Some(importer))
+        }
+        None => {
+            let (file, other) = open_device_twice(options)?;
+            (file, other, None)
+        }
+    };
     let buffer = make_buffer(file)?;
     let prime = share(file, buffer)?;
-    let imported = share_with_importer(other, prime)?;
+    let imported = match &imported_by {
+        Some(device) => share_with_foreign_importer(device, other, prime)?,
+        None => share_with_importer(other, prime)?,
+    };
 
     let seconds = options.seconds.unwrap_or(5);
     match options.then_close_on.as_deref() {
@@ -93,6 +106,41 @@ pub fn keep_open(options: &Options) -> Outcome {
     close_buffer(file, buffer)?;
     close_device(other)?;
     close_device(file)
+}
+
+/// Holds a buffer that nothing in user space shows: the fd is closed, and the exporter's handle and the importer keep it.
+#[inline(never)]
+pub fn keep_in_kernel(options: &Options) -> Outcome {
+    let exporter = Device::find(options.exporter.as_deref().unwrap_or("virtio_gpu"))?;
+    let importer = Device::find(options.importer.as_deref().unwrap_or("vgem"))?;
+    let (file, other) = (exporter.open()?, importer.open()?);
+    let buffer = make_buffer(file)?;
+    let prime = share(file, buffer)?;
+    let imported = share_with_foreign_importer(&importer, other, prime)?;
+    close_prime_fd(prime)?;
+    say_ready();
+    std::thread::sleep(Duration::from_secs(options.seconds.unwrap_or(5)));
+    close_buffer(other, imported)?;
+    close_buffer(file, buffer)?;
+    close_device(other)?;
+    close_device(file)
+}
+
+/// Holds a buffer by two fds of its dma-buf and a mapping.
+#[inline(never)]
+pub fn keep_mapped(options: &Options) -> Outcome {
+    let file = open_device(options)?;
+    let buffer = make_buffer(file)?;
+    let prime = share(file, buffer)?;
+    let copy = prime.dup()?;
+    let mapping = Mapping::new(prime, 0, BYTES)?;
+    close_buffer(file, buffer)?;
+    close_device(file)?;
+    say_ready();
+    std::thread::sleep(Duration::from_secs(options.seconds.unwrap_or(5)));
+    mapping.unmap()?;
+    close_prime_fd(copy)?;
+    close_prime_fd(prime)
 }
 
 /// One line that a script can wait for. The newline flushes it.

@@ -10,4 +10,5 @@ mod model_lines;
 pub mod probes;
 pub mod record;
 pub mod replay;
+pub mod snapshot;
 pub mod what_if;

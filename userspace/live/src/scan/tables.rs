@@ -1,7 +1,7 @@
 //! The tables of fds of a process: one for all its threads, unless a thread took its own (`unshare(CLONE_FILES)`).
 
 /// One thread for each table of fds. What cannot be compared counts as different: looking twice does no harm.
-pub(super) fn distinct(tids: &[u32], same: fn(u32, u32) -> Option<bool>) -> Vec<u32> {
+pub(crate) fn distinct(tids: &[u32], same: fn(u32, u32) -> Option<bool>) -> Vec<u32> {
     let mut tables: Vec<u32> = Vec::new();
     for tid in tids {
         if !tables.iter().any(|known| same(*known, *tid) == Some(true)) {
@@ -13,7 +13,7 @@ pub(super) fn distinct(tids: &[u32], same: fn(u32, u32) -> Option<bool>) -> Vec<
 
 /// Do these two threads have one table of fds? `None` when the kernel does not tell: it was built without `kcmp`, or a
 /// thread has ended, or may not be asked about.
-pub(super) fn same_files(a: u32, b: u32) -> Option<bool> {
+pub(crate) fn same_files(a: u32, b: u32) -> Option<bool> {
     /// `KCMP_FILES` of the kernel.
     const FILES: libc::c_long = 2;
     let none: libc::c_long = 0;

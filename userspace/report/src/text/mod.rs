@@ -6,7 +6,7 @@ mod group;
 mod header;
 mod near_miss;
 mod notes;
-mod paint;
+pub(crate) mod paint;
 mod stack;
 mod survey;
 mod verdict;

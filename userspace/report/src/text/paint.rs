@@ -52,7 +52,7 @@ impl Palette {
 }
 
 /// Text in a style.
-pub(super) fn paint(style: Style, text: impl Display) -> impl Display {
+pub(crate) fn paint(style: Style, text: impl Display) -> impl Display {
     struct Painted<T>(Style, T);
     impl<T: Display> Display for Painted<T> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,7 +66,7 @@ pub(super) fn paint(style: Style, text: impl Display) -> impl Display {
 const WIDTH: usize = 110;
 
 /// Writes prose, wrapped; `first` begins the first line and `rest` the others. Both are plain text of equal width.
-pub(super) fn prose(out: &mut dyn Write, style: Style, first: &str, rest: &str, text: &str) -> fmt::Result {
+pub(crate) fn prose(out: &mut dyn Write, style: Style, first: &str, rest: &str, text: &str) -> fmt::Result {
     let mut line = String::new();
     let mut lead = first;
     let room = WIDTH.saturating_sub(rest.chars().count()).max(20);

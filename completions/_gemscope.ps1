@@ -1,0 +1,289 @@
+
+using namespace System.Management.Automation
+using namespace System.Management.Automation.Language
+
+Register-ArgumentCompleter -Native -CommandName 'gemscope' -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+
+    $commandElements = $commandAst.CommandElements
+    $command = @(
+        'gemscope'
+        for ($i = 1; $i -lt $commandElements.Count; $i++) {
+            $element = $commandElements[$i]
+            if ($element -isnot [StringConstantExpressionAst] -or
+                $element.StringConstantType -ne [StringConstantType]::BareWord -or
+                $element.Value.StartsWith('-') -or
+                $element.Value -eq $wordToComplete) {
+                break
+        }
+        $element.Value
+    }) -join ';'
+
+    $completions = @(switch ($command) {
+        'gemscope' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Replay a bundled trace of a real kernel: no root, no GPU')
+            [CompletionResult]::new('top', 'top', [CompletionResultType]::ParameterValue, 'Watch every buffer live: who holds it, how it grows, what went wrong')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Run a command and assert that it leaks no buffer and breaks no rule')
+            [CompletionResult]::new('record', 'record', [CompletionResultType]::ParameterValue, 'Write what the kernel does into a trace')
+            [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Judge a trace, on any machine')
+            [CompletionResult]::new('snapshot', 'snapshot', [CompletionResultType]::ParameterValue, 'Who holds which buffer now: fds, mappings, attached devices, DRM files')
+            [CompletionResult]::new('explore', 'explore', [CompletionResultType]::ParameterValue, 'Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era')
+            [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'What a rule means; without one, all rules')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'What this kernel offers and what is missing, rule by rule')
+            [CompletionResult]::new('probes', 'probes', [CompletionResultType]::ParameterValue, 'Every probe: where it sits, what it serves, what is blind without it')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'gemscope;demo' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON lines')
+            [CompletionResult]::new('--events', '--events', [CompletionResultType]::ParameterName, 'Print the bundled trace''s records too')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'gemscope;top' {
+            [CompletionResult]::new('--replay', '--replay', [CompletionResultType]::ParameterName, 'Go through this trace instead of watching the kernel: no root, no GPU')
+            [CompletionResult]::new('--source', '--source', [CompletionResultType]::ParameterName, 'Take the records of one run of a scenario in the model instead of the kernel''s: `model:SCENARIO[@PROFILE]`, as in `gemscope explore`')
+            [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Which interleaving runs: the same number always gives the same one')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write a trace of what is watched too')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write a trace of what is watched too')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Seconds between two looks at the state [default: 0.5 on a terminal, 2 as text]')
+            [CompletionResult]::new('--delay', '--delay', [CompletionResultType]::ParameterName, 'Seconds between two looks at the state [default: 0.5 on a terminal, 2 as text]')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Print as text, so many times; without a terminal, text is printed until the end')
+            [CompletionResult]::new('--iterations', '--iterations', [CompletionResultType]::ParameterName, 'Print as text, so many times; without a terminal, text is printed until the end')
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Only this process; may be given again. What filters leave out cannot be judged')
+            [CompletionResult]::new('--pid', '--pid', [CompletionResultType]::ParameterName, 'Only this process; may be given again. What filters leave out cannot be judged')
+            [CompletionResult]::new('--comm', '--comm', [CompletionResultType]::ParameterName, 'Only threads of this name')
+            [CompletionResult]::new('--cgroup', '--cgroup', [CompletionResultType]::ParameterName, 'Only processes of this cgroup: a path below /sys/fs/cgroup or an id')
+            [CompletionResult]::new('--device', '--device', [CompletionResultType]::ParameterName, 'Only this device: a node as card0 or /dev/dri/renderD128, or a driver''s name')
+            [CompletionResult]::new('--ring-size', '--ring-size', [CompletionResultType]::ParameterName, 'Size of the ring buffer, as 512K or 64M [default: 8M]')
+            [CompletionResult]::new('--hot', '--hot', [CompletionResultType]::ParameterName, 'Attach this probe although it fires often; may be given again')
+            [CompletionResult]::new('--deny', '--deny', [CompletionResultType]::ParameterName, 'Do not attach this probe; may be given again')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('--worst', '--worst', [CompletionResultType]::ParameterName, 'Run the shortest interleaving that goes wrong, if there is one')
+            [CompletionResult]::new('--raw-addresses', '--raw-addresses', [CompletionResultType]::ParameterName, 'Store kernel addresses as they are instead of stand-ins')
+            [CompletionResult]::new('--tree', '--tree', [CompletionResultType]::ParameterName, 'With --pid, also the processes that it starts')
+            [CompletionResult]::new('--no-stacks', '--no-stacks', [CompletionResultType]::ParameterName, 'Take no stacks')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'gemscope;check' {
+            [CompletionResult]::new('--trace', '--trace', [CompletionResultType]::ParameterName, 'Judge this trace instead of running a command')
+            [CompletionResult]::new('--source', '--source', [CompletionResultType]::ParameterName, 'Take the records of one run of a scenario in the model instead of the kernel''s: `model:SCENARIO[@PROFILE]`, as in `gemscope explore`')
+            [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Which interleaving runs: the same number always gives the same one')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write a trace too')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write a trace too')
+            [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'Write the report to this file instead of stderr')
+            [CompletionResult]::new('--at-exit', '--at-exit', [CompletionResultType]::ParameterName, 'What to make of things open when the command''s processes end normally [default: strict]')
+            [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'Wait this long for the kernel to finish what the command began, in milliseconds')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Stop the command after this many seconds; the verdict is undecided then')
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Only this process; may be given again. What filters leave out cannot be judged')
+            [CompletionResult]::new('--pid', '--pid', [CompletionResultType]::ParameterName, 'Only this process; may be given again. What filters leave out cannot be judged')
+            [CompletionResult]::new('--comm', '--comm', [CompletionResultType]::ParameterName, 'Only threads of this name')
+            [CompletionResult]::new('--cgroup', '--cgroup', [CompletionResultType]::ParameterName, 'Only processes of this cgroup: a path below /sys/fs/cgroup or an id')
+            [CompletionResult]::new('--device', '--device', [CompletionResultType]::ParameterName, 'Only this device: a node as card0 or /dev/dri/renderD128, or a driver''s name')
+            [CompletionResult]::new('--ring-size', '--ring-size', [CompletionResultType]::ParameterName, 'Size of the ring buffer, as 512K or 64M [default: 8M]')
+            [CompletionResult]::new('--hot', '--hot', [CompletionResultType]::ParameterName, 'Attach this probe although it fires often; may be given again')
+            [CompletionResult]::new('--deny', '--deny', [CompletionResultType]::ParameterName, 'Do not attach this probe; may be given again')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('--worst', '--worst', [CompletionResultType]::ParameterName, 'Run the shortest interleaving that goes wrong, if there is one')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Report as JSON lines')
+            [CompletionResult]::new('--tree', '--tree', [CompletionResultType]::ParameterName, 'With --pid, also the processes that it starts')
+            [CompletionResult]::new('--no-stacks', '--no-stacks', [CompletionResultType]::ParameterName, 'Take no stacks')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'gemscope;record' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The trace to write')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The trace to write')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Stop after this many seconds')
+            [CompletionResult]::new('--duration', '--duration', [CompletionResultType]::ParameterName, 'Stop after this many seconds')
+            [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'Wait this long for the kernel to finish what the command began, in milliseconds')
+            [CompletionResult]::new('--source', '--source', [CompletionResultType]::ParameterName, 'Take the records of one run of a scenario in the model instead of the kernel''s: `model:SCENARIO[@PROFILE]`, as in `gemscope explore`')
+            [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Which interleaving runs: the same number always gives the same one')
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Only this process; may be given again. What filters leave out cannot be judged')
+            [CompletionResult]::new('--pid', '--pid', [CompletionResultType]::ParameterName, 'Only this process; may be given again. What filters leave out cannot be judged')
+            [CompletionResult]::new('--comm', '--comm', [CompletionResultType]::ParameterName, 'Only threads of this name')
+            [CompletionResult]::new('--cgroup', '--cgroup', [CompletionResultType]::ParameterName, 'Only processes of this cgroup: a path below /sys/fs/cgroup or an id')
+            [CompletionResult]::new('--device', '--device', [CompletionResultType]::ParameterName, 'Only this device: a node as card0 or /dev/dri/renderD128, or a driver''s name')
+            [CompletionResult]::new('--ring-size', '--ring-size', [CompletionResultType]::ParameterName, 'Size of the ring buffer, as 512K or 64M [default: 8M]')
+            [CompletionResult]::new('--hot', '--hot', [CompletionResultType]::ParameterName, 'Attach this probe although it fires often; may be given again')
+            [CompletionResult]::new('--deny', '--deny', [CompletionResultType]::ParameterName, 'Do not attach this probe; may be given again')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('--raw-addresses', '--raw-addresses', [CompletionResultType]::ParameterName, 'Store kernel addresses as they are instead of stand-ins')
+            [CompletionResult]::new('--worst', '--worst', [CompletionResultType]::ParameterName, 'Run the shortest interleaving that goes wrong, if there is one')
+            [CompletionResult]::new('--tree', '--tree', [CompletionResultType]::ParameterName, 'With --pid, also the processes that it starts')
+            [CompletionResult]::new('--no-stacks', '--no-stacks', [CompletionResultType]::ParameterName, 'Take no stacks')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'gemscope;replay' {
+            [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'Stop after the record with this number; what was pending then is not judged')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Judge by the rules of another kernel era')
+            [CompletionResult]::new('--at-exit', '--at-exit', [CompletionResultType]::ParameterName, 'What to make of things open at a normal exit [default: as recorded]')
+            [CompletionResult]::new('--what-if', '--what-if', [CompletionResultType]::ParameterName, 'Instead of judging, make the recorded operations again by the rules of another kernel: a profile, with +feature and -feature')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('--events', '--events', [CompletionResultType]::ParameterName, 'Print every record as a line before the report')
+            [CompletionResult]::new('--conformance', '--conformance', [CompletionResultType]::ParameterName, 'Instead of judging, compare every record with what the model of the recorded kernel predicts')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON lines')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'gemscope;snapshot' {
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Only what this process has; may be given again')
+            [CompletionResult]::new('--pid', '--pid', [CompletionResultType]::ParameterName, 'Only what this process has; may be given again')
+            [CompletionResult]::new('--comm', '--comm', [CompletionResultType]::ParameterName, 'Only what processes of this name have; may be given again')
+            [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'What the tree begins with')
+            [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'The order of dma-bufs')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write to this file instead of stdout')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write to this file instead of stdout')
+            [CompletionResult]::new('--diff', '--diff', [CompletionResultType]::ParameterName, 'Compare two snapshots that were saved with --json, the older one first')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON lines, which `--diff` can compare')
+            [CompletionResult]::new('--csv', '--csv', [CompletionResultType]::ParameterName, 'Print a grid for spreadsheets: a row for each dma-buf, two columns for each process')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'gemscope;explore' {
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'By the rules of this kernel: a profile, and +FEATURE or -FEATURE after it; `all` is every profile; may be given again [default: the newest]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the shortest bad interleaving as a trace')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the shortest bad interleaving as a trace')
+            [CompletionResult]::new('--memory', '--memory', [CompletionResultType]::ParameterName, 'Memory for states, as 512M or 8G')
+            [CompletionResult]::new('-j', '-j', [CompletionResultType]::ParameterName, 'Threads to work with [default: one for each processor]')
+            [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Threads to work with [default: one for each processor]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('--list', '--list', [CompletionResultType]::ParameterName, 'List the scenarios that come with gemscope')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON lines')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'gemscope;explain' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON lines')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'gemscope;doctor' {
+            [CompletionResult]::new('--image', '--image', [CompletionResultType]::ParameterName, 'Answer for this kernel image (vmlinuz or vmlinux) instead of the running kernel')
+            [CompletionResult]::new('--modules', '--modules', [CompletionResultType]::ParameterName, 'Its modules: the directory /lib/modules/RELEASE')
+            [CompletionResult]::new('--deny', '--deny', [CompletionResultType]::ParameterName, 'Answer as if this probe were not attached; may be given again')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON lines')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'gemscope;probes' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON lines')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'gemscope;help' {
+            [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Replay a bundled trace of a real kernel: no root, no GPU')
+            [CompletionResult]::new('top', 'top', [CompletionResultType]::ParameterValue, 'Watch every buffer live: who holds it, how it grows, what went wrong')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Run a command and assert that it leaks no buffer and breaks no rule')
+            [CompletionResult]::new('record', 'record', [CompletionResultType]::ParameterValue, 'Write what the kernel does into a trace')
+            [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Judge a trace, on any machine')
+            [CompletionResult]::new('snapshot', 'snapshot', [CompletionResultType]::ParameterValue, 'Who holds which buffer now: fds, mappings, attached devices, DRM files')
+            [CompletionResult]::new('explore', 'explore', [CompletionResultType]::ParameterValue, 'Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era')
+            [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'What a rule means; without one, all rules')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'What this kernel offers and what is missing, rule by rule')
+            [CompletionResult]::new('probes', 'probes', [CompletionResultType]::ParameterValue, 'Every probe: where it sits, what it serves, what is blind without it')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'gemscope;help;demo' {
+            break
+        }
+        'gemscope;help;top' {
+            break
+        }
+        'gemscope;help;check' {
+            break
+        }
+        'gemscope;help;record' {
+            break
+        }
+        'gemscope;help;replay' {
+            break
+        }
+        'gemscope;help;snapshot' {
+            break
+        }
+        'gemscope;help;explore' {
+            break
+        }
+        'gemscope;help;explain' {
+            break
+        }
+        'gemscope;help;doctor' {
+            break
+        }
+        'gemscope;help;probes' {
+            break
+        }
+        'gemscope;help;help' {
+            break
+        }
+    })
+
+    $completions.Where{ $_.CompletionText -like "$wordToComplete*" } |
+        Sort-Object -Property ListItemText
+}

@@ -1,0 +1,261 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[gemscope] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'gemscope'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'gemscope'= {
+            cand --color 'When to use colours'
+            cand -v 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand --verbose 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand demo 'Replay a bundled trace of a real kernel: no root, no GPU'
+            cand top 'Watch every buffer live: who holds it, how it grows, what went wrong'
+            cand check 'Run a command and assert that it leaks no buffer and breaks no rule'
+            cand record 'Write what the kernel does into a trace'
+            cand replay 'Judge a trace, on any machine'
+            cand snapshot 'Who holds which buffer now: fds, mappings, attached devices, DRM files'
+            cand explore 'Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era'
+            cand explain 'What a rule means; without one, all rules'
+            cand doctor 'What this kernel offers and what is missing, rule by rule'
+            cand probes 'Every probe: where it sits, what it serves, what is blind without it'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'gemscope;demo'= {
+            cand --color 'When to use colours'
+            cand --json 'Print JSON lines'
+            cand --events 'Print the bundled trace''s records too'
+            cand -v 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand --verbose 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'gemscope;top'= {
+            cand --replay 'Go through this trace instead of watching the kernel: no root, no GPU'
+            cand --source 'Take the records of one run of a scenario in the model instead of the kernel''s: `model:SCENARIO[@PROFILE]`, as in `gemscope explore`'
+            cand --seed 'Which interleaving runs: the same number always gives the same one'
+            cand -o 'Write a trace of what is watched too'
+            cand --output 'Write a trace of what is watched too'
+            cand -d 'Seconds between two looks at the state [default: 0.5 on a terminal, 2 as text]'
+            cand --delay 'Seconds between two looks at the state [default: 0.5 on a terminal, 2 as text]'
+            cand -n 'Print as text, so many times; without a terminal, text is printed until the end'
+            cand --iterations 'Print as text, so many times; without a terminal, text is printed until the end'
+            cand -p 'Only this process; may be given again. What filters leave out cannot be judged'
+            cand --pid 'Only this process; may be given again. What filters leave out cannot be judged'
+            cand --comm 'Only threads of this name'
+            cand --cgroup 'Only processes of this cgroup: a path below /sys/fs/cgroup or an id'
+            cand --device 'Only this device: a node as card0 or /dev/dri/renderD128, or a driver''s name'
+            cand --ring-size 'Size of the ring buffer, as 512K or 64M [default: 8M]'
+            cand --hot 'Attach this probe although it fires often; may be given again'
+            cand --deny 'Do not attach this probe; may be given again'
+            cand --color 'When to use colours'
+            cand --worst 'Run the shortest interleaving that goes wrong, if there is one'
+            cand --raw-addresses 'Store kernel addresses as they are instead of stand-ins'
+            cand --tree 'With --pid, also the processes that it starts'
+            cand --no-stacks 'Take no stacks'
+            cand -v 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand --verbose 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'gemscope;check'= {
+            cand --trace 'Judge this trace instead of running a command'
+            cand --source 'Take the records of one run of a scenario in the model instead of the kernel''s: `model:SCENARIO[@PROFILE]`, as in `gemscope explore`'
+            cand --seed 'Which interleaving runs: the same number always gives the same one'
+            cand -o 'Write a trace too'
+            cand --output 'Write a trace too'
+            cand --report 'Write the report to this file instead of stderr'
+            cand --at-exit 'What to make of things open when the command''s processes end normally [default: strict]'
+            cand --grace 'Wait this long for the kernel to finish what the command began, in milliseconds'
+            cand --timeout 'Stop the command after this many seconds; the verdict is undecided then'
+            cand -p 'Only this process; may be given again. What filters leave out cannot be judged'
+            cand --pid 'Only this process; may be given again. What filters leave out cannot be judged'
+            cand --comm 'Only threads of this name'
+            cand --cgroup 'Only processes of this cgroup: a path below /sys/fs/cgroup or an id'
+            cand --device 'Only this device: a node as card0 or /dev/dri/renderD128, or a driver''s name'
+            cand --ring-size 'Size of the ring buffer, as 512K or 64M [default: 8M]'
+            cand --hot 'Attach this probe although it fires often; may be given again'
+            cand --deny 'Do not attach this probe; may be given again'
+            cand --color 'When to use colours'
+            cand --worst 'Run the shortest interleaving that goes wrong, if there is one'
+            cand --json 'Report as JSON lines'
+            cand --tree 'With --pid, also the processes that it starts'
+            cand --no-stacks 'Take no stacks'
+            cand -v 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand --verbose 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'gemscope;record'= {
+            cand -o 'The trace to write'
+            cand --output 'The trace to write'
+            cand -d 'Stop after this many seconds'
+            cand --duration 'Stop after this many seconds'
+            cand --grace 'Wait this long for the kernel to finish what the command began, in milliseconds'
+            cand --source 'Take the records of one run of a scenario in the model instead of the kernel''s: `model:SCENARIO[@PROFILE]`, as in `gemscope explore`'
+            cand --seed 'Which interleaving runs: the same number always gives the same one'
+            cand -p 'Only this process; may be given again. What filters leave out cannot be judged'
+            cand --pid 'Only this process; may be given again. What filters leave out cannot be judged'
+            cand --comm 'Only threads of this name'
+            cand --cgroup 'Only processes of this cgroup: a path below /sys/fs/cgroup or an id'
+            cand --device 'Only this device: a node as card0 or /dev/dri/renderD128, or a driver''s name'
+            cand --ring-size 'Size of the ring buffer, as 512K or 64M [default: 8M]'
+            cand --hot 'Attach this probe although it fires often; may be given again'
+            cand --deny 'Do not attach this probe; may be given again'
+            cand --color 'When to use colours'
+            cand --raw-addresses 'Store kernel addresses as they are instead of stand-ins'
+            cand --worst 'Run the shortest interleaving that goes wrong, if there is one'
+            cand --tree 'With --pid, also the processes that it starts'
+            cand --no-stacks 'Take no stacks'
+            cand -v 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand --verbose 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'gemscope;replay'= {
+            cand --until 'Stop after the record with this number; what was pending then is not judged'
+            cand --profile 'Judge by the rules of another kernel era'
+            cand --at-exit 'What to make of things open at a normal exit [default: as recorded]'
+            cand --what-if 'Instead of judging, make the recorded operations again by the rules of another kernel: a profile, with +feature and -feature'
+            cand --color 'When to use colours'
+            cand --events 'Print every record as a line before the report'
+            cand --conformance 'Instead of judging, compare every record with what the model of the recorded kernel predicts'
+            cand --json 'Print JSON lines'
+            cand -v 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand --verbose 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'gemscope;snapshot'= {
+            cand -p 'Only what this process has; may be given again'
+            cand --pid 'Only what this process has; may be given again'
+            cand --comm 'Only what processes of this name have; may be given again'
+            cand --by 'What the tree begins with'
+            cand --sort 'The order of dma-bufs'
+            cand -o 'Write to this file instead of stdout'
+            cand --output 'Write to this file instead of stdout'
+            cand --diff 'Compare two snapshots that were saved with --json, the older one first'
+            cand --color 'When to use colours'
+            cand --json 'Print JSON lines, which `--diff` can compare'
+            cand --csv 'Print a grid for spreadsheets: a row for each dma-buf, two columns for each process'
+            cand -v 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand --verbose 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'gemscope;explore'= {
+            cand --profile 'By the rules of this kernel: a profile, and +FEATURE or -FEATURE after it; `all` is every profile; may be given again [default: the newest]'
+            cand -o 'Write the shortest bad interleaving as a trace'
+            cand --output 'Write the shortest bad interleaving as a trace'
+            cand --memory 'Memory for states, as 512M or 8G'
+            cand -j 'Threads to work with [default: one for each processor]'
+            cand --jobs 'Threads to work with [default: one for each processor]'
+            cand --color 'When to use colours'
+            cand --list 'List the scenarios that come with gemscope'
+            cand --json 'Print JSON lines'
+            cand -v 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand --verbose 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'gemscope;explain'= {
+            cand --color 'When to use colours'
+            cand --json 'Print JSON lines'
+            cand -v 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand --verbose 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'gemscope;doctor'= {
+            cand --image 'Answer for this kernel image (vmlinuz or vmlinux) instead of the running kernel'
+            cand --modules 'Its modules: the directory /lib/modules/RELEASE'
+            cand --deny 'Answer as if this probe were not attached; may be given again'
+            cand --color 'When to use colours'
+            cand --json 'Print JSON lines'
+            cand -v 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand --verbose 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'gemscope;probes'= {
+            cand --color 'When to use colours'
+            cand --json 'Print JSON lines'
+            cand -v 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand --verbose 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'gemscope;help'= {
+            cand demo 'Replay a bundled trace of a real kernel: no root, no GPU'
+            cand top 'Watch every buffer live: who holds it, how it grows, what went wrong'
+            cand check 'Run a command and assert that it leaks no buffer and breaks no rule'
+            cand record 'Write what the kernel does into a trace'
+            cand replay 'Judge a trace, on any machine'
+            cand snapshot 'Who holds which buffer now: fds, mappings, attached devices, DRM files'
+            cand explore 'Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era'
+            cand explain 'What a rule means; without one, all rules'
+            cand doctor 'What this kernel offers and what is missing, rule by rule'
+            cand probes 'Every probe: where it sits, what it serves, what is blind without it'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'gemscope;help;demo'= {
+        }
+        &'gemscope;help;top'= {
+        }
+        &'gemscope;help;check'= {
+        }
+        &'gemscope;help;record'= {
+        }
+        &'gemscope;help;replay'= {
+        }
+        &'gemscope;help;snapshot'= {
+        }
+        &'gemscope;help;explore'= {
+        }
+        &'gemscope;help;explain'= {
+        }
+        &'gemscope;help;doctor'= {
+        }
+        &'gemscope;help;probes'= {
+        }
+        &'gemscope;help;help'= {
+        }
+    ]
+    $completions[$command]
+}

@@ -1,0 +1,202 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_gemscope_global_optspecs
+    string join \n color= v/verbose h/help V/version
+end
+
+function __fish_gemscope_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_gemscope_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_gemscope_using_subcommand
+    set -l cmd (__fish_gemscope_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c gemscope -n "__fish_gemscope_needs_command" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c gemscope -n "__fish_gemscope_needs_command" -s v -l verbose -d 'Tell what is being done; twice, also what the programs in the kernel say'
+complete -c gemscope -n "__fish_gemscope_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gemscope -n "__fish_gemscope_needs_command" -s V -l version -d 'Print version'
+complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "demo" -d 'Replay a bundled trace of a real kernel: no root, no GPU'
+complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "top" -d 'Watch every buffer live: who holds it, how it grows, what went wrong'
+complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "check" -d 'Run a command and assert that it leaks no buffer and breaks no rule'
+complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "record" -d 'Write what the kernel does into a trace'
+complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "replay" -d 'Judge a trace, on any machine'
+complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "snapshot" -d 'Who holds which buffer now: fds, mappings, attached devices, DRM files'
+complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "explore" -d 'Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era'
+complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "explain" -d 'What a rule means; without one, all rules'
+complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "doctor" -d 'What this kernel offers and what is missing, rule by rule'
+complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "probes" -d 'Every probe: where it sits, what it serves, what is blind without it'
+complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c gemscope -n "__fish_gemscope_using_subcommand demo" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand demo" -l json -d 'Print JSON lines'
+complete -c gemscope -n "__fish_gemscope_using_subcommand demo" -l events -d 'Print the bundled trace\'s records too'
+complete -c gemscope -n "__fish_gemscope_using_subcommand demo" -s v -l verbose -d 'Tell what is being done; twice, also what the programs in the kernel say'
+complete -c gemscope -n "__fish_gemscope_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gemscope -n "__fish_gemscope_using_subcommand demo" -s V -l version -d 'Print version'
+complete -c gemscope -n "__fish_gemscope_using_subcommand top" -l replay -d 'Go through this trace instead of watching the kernel: no root, no GPU' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand top" -l source -d 'Take the records of one run of a scenario in the model instead of the kernel\'s: `model:SCENARIO[@PROFILE]`, as in `gemscope explore`' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand top" -l seed -d 'Which interleaving runs: the same number always gives the same one' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand top" -s o -l output -d 'Write a trace of what is watched too' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand top" -s d -l delay -d 'Seconds between two looks at the state [default: 0.5 on a terminal, 2 as text]' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand top" -s n -l iterations -d 'Print as text, so many times; without a terminal, text is printed until the end' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand top" -s p -l pid -d 'Only this process; may be given again. What filters leave out cannot be judged' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand top" -l comm -d 'Only threads of this name' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand top" -l cgroup -d 'Only processes of this cgroup: a path below /sys/fs/cgroup or an id' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand top" -l device -d 'Only this device: a node as card0 or /dev/dri/renderD128, or a driver\'s name' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand top" -l ring-size -d 'Size of the ring buffer, as 512K or 64M [default: 8M]' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand top" -l hot -d 'Attach this probe although it fires often; may be given again' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand top" -l deny -d 'Do not attach this probe; may be given again' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand top" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand top" -l worst -d 'Run the shortest interleaving that goes wrong, if there is one'
+complete -c gemscope -n "__fish_gemscope_using_subcommand top" -l raw-addresses -d 'Store kernel addresses as they are instead of stand-ins'
+complete -c gemscope -n "__fish_gemscope_using_subcommand top" -l tree -d 'With --pid, also the processes that it starts'
+complete -c gemscope -n "__fish_gemscope_using_subcommand top" -l no-stacks -d 'Take no stacks'
+complete -c gemscope -n "__fish_gemscope_using_subcommand top" -s v -l verbose -d 'Tell what is being done; twice, also what the programs in the kernel say'
+complete -c gemscope -n "__fish_gemscope_using_subcommand top" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gemscope -n "__fish_gemscope_using_subcommand top" -s V -l version -d 'Print version'
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l trace -d 'Judge this trace instead of running a command' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l source -d 'Take the records of one run of a scenario in the model instead of the kernel\'s: `model:SCENARIO[@PROFILE]`, as in `gemscope explore`' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l seed -d 'Which interleaving runs: the same number always gives the same one' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -s o -l output -d 'Write a trace too' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l report -d 'Write the report to this file instead of stderr' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l at-exit -d 'What to make of things open when the command\'s processes end normally [default: strict]' -r -f -a "strict\t'They are findings'
+growth\t'Only stacks whose count grew with use are findings'
+ignore\t'They are left out'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l grace -d 'Wait this long for the kernel to finish what the command began, in milliseconds' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l timeout -d 'Stop the command after this many seconds; the verdict is undecided then' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -s p -l pid -d 'Only this process; may be given again. What filters leave out cannot be judged' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l comm -d 'Only threads of this name' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l cgroup -d 'Only processes of this cgroup: a path below /sys/fs/cgroup or an id' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l device -d 'Only this device: a node as card0 or /dev/dri/renderD128, or a driver\'s name' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l ring-size -d 'Size of the ring buffer, as 512K or 64M [default: 8M]' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l hot -d 'Attach this probe although it fires often; may be given again' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l deny -d 'Do not attach this probe; may be given again' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l worst -d 'Run the shortest interleaving that goes wrong, if there is one'
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l json -d 'Report as JSON lines'
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l tree -d 'With --pid, also the processes that it starts'
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l no-stacks -d 'Take no stacks'
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -s v -l verbose -d 'Tell what is being done; twice, also what the programs in the kernel say'
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -s V -l version -d 'Print version'
+complete -c gemscope -n "__fish_gemscope_using_subcommand record" -s o -l output -d 'The trace to write' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand record" -s d -l duration -d 'Stop after this many seconds' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l grace -d 'Wait this long for the kernel to finish what the command began, in milliseconds' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l source -d 'Take the records of one run of a scenario in the model instead of the kernel\'s: `model:SCENARIO[@PROFILE]`, as in `gemscope explore`' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l seed -d 'Which interleaving runs: the same number always gives the same one' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand record" -s p -l pid -d 'Only this process; may be given again. What filters leave out cannot be judged' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l comm -d 'Only threads of this name' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l cgroup -d 'Only processes of this cgroup: a path below /sys/fs/cgroup or an id' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l device -d 'Only this device: a node as card0 or /dev/dri/renderD128, or a driver\'s name' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l ring-size -d 'Size of the ring buffer, as 512K or 64M [default: 8M]' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l hot -d 'Attach this probe although it fires often; may be given again' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l deny -d 'Do not attach this probe; may be given again' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l raw-addresses -d 'Store kernel addresses as they are instead of stand-ins'
+complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l worst -d 'Run the shortest interleaving that goes wrong, if there is one'
+complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l tree -d 'With --pid, also the processes that it starts'
+complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l no-stacks -d 'Take no stacks'
+complete -c gemscope -n "__fish_gemscope_using_subcommand record" -s v -l verbose -d 'Tell what is being done; twice, also what the programs in the kernel say'
+complete -c gemscope -n "__fish_gemscope_using_subcommand record" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gemscope -n "__fish_gemscope_using_subcommand record" -s V -l version -d 'Print version'
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l until -d 'Stop after the record with this number; what was pending then is not judged' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l profile -d 'Judge by the rules of another kernel era' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l at-exit -d 'What to make of things open at a normal exit [default: as recorded]' -r -f -a "strict\t'They are findings'
+growth\t'Only stacks whose count grew with use are findings'
+ignore\t'They are left out'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l what-if -d 'Instead of judging, make the recorded operations again by the rules of another kernel: a profile, with +feature and -feature' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l events -d 'Print every record as a line before the report'
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l conformance -d 'Instead of judging, compare every record with what the model of the recorded kernel predicts'
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l json -d 'Print JSON lines'
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -s v -l verbose -d 'Tell what is being done; twice, also what the programs in the kernel say'
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -s V -l version -d 'Print version'
+complete -c gemscope -n "__fish_gemscope_using_subcommand snapshot" -s p -l pid -d 'Only what this process has; may be given again' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand snapshot" -l comm -d 'Only what processes of this name have; may be given again' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand snapshot" -l by -d 'What the tree begins with' -r -f -a "buffer\t'Dma-bufs, and who holds each'
+process\t'Processes, and what each holds'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand snapshot" -l sort -d 'The order of dma-bufs' -r -f -a "size\t'The biggest first'
+holders\t'Those that most processes hold first'
+inode\t'The oldest first'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand snapshot" -s o -l output -d 'Write to this file instead of stdout' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand snapshot" -l diff -d 'Compare two snapshots that were saved with --json, the older one first' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand snapshot" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand snapshot" -l json -d 'Print JSON lines, which `--diff` can compare'
+complete -c gemscope -n "__fish_gemscope_using_subcommand snapshot" -l csv -d 'Print a grid for spreadsheets: a row for each dma-buf, two columns for each process'
+complete -c gemscope -n "__fish_gemscope_using_subcommand snapshot" -s v -l verbose -d 'Tell what is being done; twice, also what the programs in the kernel say'
+complete -c gemscope -n "__fish_gemscope_using_subcommand snapshot" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gemscope -n "__fish_gemscope_using_subcommand snapshot" -s V -l version -d 'Print version'
+complete -c gemscope -n "__fish_gemscope_using_subcommand explore" -l profile -d 'By the rules of this kernel: a profile, and +FEATURE or -FEATURE after it; `all` is every profile; may be given again [default: the newest]' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand explore" -s o -l output -d 'Write the shortest bad interleaving as a trace' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand explore" -l memory -d 'Memory for states, as 512M or 8G' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand explore" -s j -l jobs -d 'Threads to work with [default: one for each processor]' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand explore" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand explore" -l list -d 'List the scenarios that come with gemscope'
+complete -c gemscope -n "__fish_gemscope_using_subcommand explore" -l json -d 'Print JSON lines'
+complete -c gemscope -n "__fish_gemscope_using_subcommand explore" -s v -l verbose -d 'Tell what is being done; twice, also what the programs in the kernel say'
+complete -c gemscope -n "__fish_gemscope_using_subcommand explore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gemscope -n "__fish_gemscope_using_subcommand explore" -s V -l version -d 'Print version'
+complete -c gemscope -n "__fish_gemscope_using_subcommand explain" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand explain" -l json -d 'Print JSON lines'
+complete -c gemscope -n "__fish_gemscope_using_subcommand explain" -s v -l verbose -d 'Tell what is being done; twice, also what the programs in the kernel say'
+complete -c gemscope -n "__fish_gemscope_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gemscope -n "__fish_gemscope_using_subcommand explain" -s V -l version -d 'Print version'
+complete -c gemscope -n "__fish_gemscope_using_subcommand doctor" -l image -d 'Answer for this kernel image (vmlinuz or vmlinux) instead of the running kernel' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand doctor" -l modules -d 'Its modules: the directory /lib/modules/RELEASE' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand doctor" -l deny -d 'Answer as if this probe were not attached; may be given again' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand doctor" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand doctor" -l json -d 'Print JSON lines'
+complete -c gemscope -n "__fish_gemscope_using_subcommand doctor" -s v -l verbose -d 'Tell what is being done; twice, also what the programs in the kernel say'
+complete -c gemscope -n "__fish_gemscope_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gemscope -n "__fish_gemscope_using_subcommand doctor" -s V -l version -d 'Print version'
+complete -c gemscope -n "__fish_gemscope_using_subcommand probes" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand probes" -l json -d 'Print JSON lines'
+complete -c gemscope -n "__fish_gemscope_using_subcommand probes" -s v -l verbose -d 'Tell what is being done; twice, also what the programs in the kernel say'
+complete -c gemscope -n "__fish_gemscope_using_subcommand probes" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gemscope -n "__fish_gemscope_using_subcommand probes" -s V -l version -d 'Print version'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot explore explain doctor probes help" -f -a "demo" -d 'Replay a bundled trace of a real kernel: no root, no GPU'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot explore explain doctor probes help" -f -a "top" -d 'Watch every buffer live: who holds it, how it grows, what went wrong'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot explore explain doctor probes help" -f -a "check" -d 'Run a command and assert that it leaks no buffer and breaks no rule'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot explore explain doctor probes help" -f -a "record" -d 'Write what the kernel does into a trace'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot explore explain doctor probes help" -f -a "replay" -d 'Judge a trace, on any machine'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot explore explain doctor probes help" -f -a "snapshot" -d 'Who holds which buffer now: fds, mappings, attached devices, DRM files'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot explore explain doctor probes help" -f -a "explore" -d 'Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot explore explain doctor probes help" -f -a "explain" -d 'What a rule means; without one, all rules'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot explore explain doctor probes help" -f -a "doctor" -d 'What this kernel offers and what is missing, rule by rule'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot explore explain doctor probes help" -f -a "probes" -d 'Every probe: where it sits, what it serves, what is blind without it'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot explore explain doctor probes help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
