@@ -14,6 +14,7 @@ mod outcome;
 mod scenarios;
 mod steps;
 mod sys;
+mod terminal;
 mod uapi;
 
 use options::Command;
@@ -42,6 +43,7 @@ fn main() {
             }
             finish(faults::run(&request))
         }
+        Ok(Command::Terminal(request)) => finish(terminal::run(&request)),
         Err(message) => {
             eprint!("gemclient: {message}\n\n{}", options::usage());
             EXIT_USAGE

@@ -2,6 +2,7 @@
 
 use crate::faults;
 use crate::scenarios::{self, Scenario};
+use crate::terminal;
 
 /// What the user asked for beside the scenario. `None` leaves the choice to the scenario.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -198,6 +199,8 @@ pub enum Command {
     Run(&'static Scenario, Options),
     /// Faults of drivers.
     Faults(faults::Request, Options),
+    /// A program on a terminal of its own.
+    Terminal(terminal::Request),
 }
 
 /// Reads the arguments after the program's name.
@@ -209,6 +212,7 @@ pub fn parse(args: &[String]) -> Result<Command, String> {
     match name.as_str() {
         "help" | "--help" | "-h" => Ok(Command::Help),
         "list" => read_flags(rest, &["--json"]).map(|o| o.map_or(Command::Help, Command::List)),
+        "terminal" => terminal::parse(rest).map(Command::Terminal),
         "fault" | "faults-all" => read_faults(name == "faults-all", rest),
         _ => {
             let scenario = scenarios::ALL
@@ -284,7 +288,8 @@ pub fn usage() -> String {
     let mut text = String::from(
         "Performs DRM and dma-buf operations on real devices, for tests of tracers.\n\n\
          usage: gemclient SCENARIO [OPTIONS]\n       gemclient list [--json]\n       \
-         gemclient fault NAME [--right] | --list | --clean-up\n       gemclient faults-all [--right]\n\n\
+         gemclient fault NAME [--right] | --list | --clean-up\n       gemclient faults-all [--right]\n       \
+         gemclient terminal SECONDS KEYS CMD [ARG...]\n\n\
          exit codes: 0 done as described, 1 unexpected kernel answer, 2 usage, 77 skipped (device or ioctl missing)\n\n\
          options (`gemclient list` says which scenario takes which):\n",
     );

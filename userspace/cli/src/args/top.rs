@@ -33,12 +33,6 @@ pub struct TopArgs {
     /// How to observe
     #[command(flatten)]
     pub capture: CaptureArgs,
-    /// Draw once this slowly, to test that nothing is lost meanwhile
-    #[arg(long, value_name = "MS", hide = true)]
-    pub stall_ui: Option<u64>,
-    /// End after this many seconds, to test
-    #[arg(long, value_name = "SECS", value_parser = values::seconds, hide = true)]
-    pub end_after: Option<f64>,
 }
 
 const HELP: &str = "\

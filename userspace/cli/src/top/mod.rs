@@ -92,18 +92,11 @@ fn drive(driver: &mut dyn Driver, args: &TopArgs, ui: &Ui, signals: &Signals) ->
     let mut screen = Screen::open()?;
     let mut app =
         App::new(screen::settings(ui.color(), args.replay.is_some() || args.model.source.is_some()));
-    let mut stall = args.stall_ui.map(Duration::from_millis);
-    let begun = Instant::now();
     loop {
         let over = driver.tick()?;
         driver.show(&mut |world, status| app.refresh(world, status));
         screen.draw(&mut app)?;
-        if let Some(stall) = stall.take() {
-            std::thread::sleep(stall);
-        }
-        let asked = signals.next().is_some();
-        let late = args.end_after.is_some_and(|s| begun.elapsed().as_secs_f64() >= s);
-        if over || asked || late {
+        if over || signals.next().is_some() {
             return Ok(());
         }
         if !listen(driver, &mut app, &mut screen, signals)? {

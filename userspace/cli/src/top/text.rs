@@ -28,13 +28,11 @@ pub fn again(
     delay: Duration,
 ) -> anyhow::Result<()> {
     const GLANCE: Duration = Duration::from_millis(50);
-    let begun = Instant::now();
     let mut left = args.iterations.map(std::num::NonZeroU64::get);
     loop {
         let next = Instant::now() + delay;
         while Instant::now() < next {
-            let late = args.end_after.is_some_and(|s| begun.elapsed().as_secs_f64() >= s);
-            if driver.tick()? || signals.next().is_some() || late {
+            if driver.tick()? || signals.next().is_some() {
                 return once(driver, ui);
             }
             std::thread::sleep(GLANCE);

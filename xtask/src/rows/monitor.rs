@@ -1,0 +1,37 @@
+//! The monitor, on a terminal of its own and without one, beside a compositor that loses buffers.
+
+use super::row::{Row, row};
+use crate::expect::Expect::{Line, Says};
+use crate::expect::Is::{AtLeast, Number, Text};
+
+/// As text: the process that grows and the line of code that it grows at.
+pub const AS_TEXT: Row = row(
+    "top-as-text",
+    "gemclient compositor --seconds 6 & sleep 1; gemscope top -n 1 --delay 3; code=$?; wait; exit $code",
+    &[
+        Says("compositor"),
+        Says("import"),
+        Says("TAKEN AND NOT GIVEN BACK"),
+        Says("no finding so far; "),
+        Says(", none lost;"),
+    ],
+);
+
+/// Nobody reads what is drawn for six seconds, so that drawing blocks, while buffers are passed about as fast as it goes: records are
+/// taken in and written all the same. Then the views are gone through. Nothing is lost, and the terminal is given back.
+pub const UNREAD: Row = row(
+    "top-unread",
+    "gemclient bench-loop --rounds 100000000 & load=$!; \
+     gemclient terminal 6 1234q gemscope top -o top.gemtrace >screen & watch=$!; \
+     sleep 5; [ $(stat -c %s top.gemtrace) -gt 50000 ] && echo 'taken in while nobody read'; \
+     wait $watch; code=$?; kill $load; \
+     grep -q '1049h' screen && grep -q '1049l' screen && echo 'taken and given back'; \
+     grep 'none lost' screen; gemscope replay --json top.gemtrace; exit $code",
+    &[
+        Says("taken in while nobody read"),
+        Says("taken and given back"),
+        Says("none lost"),
+        Line(&[("/type", Text("summary")), ("/lost", Number(0)), ("/records", AtLeast(50_000))]),
+    ],
+)
+.seconds(120);
