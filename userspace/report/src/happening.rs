@@ -231,9 +231,8 @@ impl Teller {
             _ => Self::of_uses(engine, record, probe, phase, new, tell),
         }
         // Whichever record completed the call: the engine knows.
-        if let Some((dmabuf, fd)) = engine.just_granted() {
-            let object = engine.dmabuf(dmabuf).map_or(0, |d| d.exporter);
-            tell(Happening { dmabuf, fd, object, ..new(What::FdGiven) });
+        if let Some((d, fd)) = engine.just_granted() {
+            tell(Happening { dmabuf: d.id, fd, object: d.exporter, ..new(What::FdGiven) });
         }
     }
 
