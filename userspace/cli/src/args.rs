@@ -10,6 +10,9 @@ use gemscope_model::Era;
 
 use crate::values::{self, Eras, Source};
 
+mod export;
+pub use export::{ExportArgs, Format, Moment, Table, Value, What};
+
 /// Exit codes, for the help of every command.
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -57,6 +60,8 @@ pub enum Command {
     Record(RecordArgs),
     /// Judge a trace, on any machine
     Replay(ReplayArgs),
+    /// Make another tool's file of a trace: Perfetto, folded stacks, CSV, JSON lines
+    Export(ExportArgs),
     /// Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era
     Explore(ExploreArgs),
     /// What a rule means; without one, all rules

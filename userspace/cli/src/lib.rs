@@ -81,6 +81,7 @@ fn run(command: Command, ui: &Ui) -> anyhow::Result<Exit> {
         Command::Check(args) => commands::check::run(args, ui),
         Command::Record(args) => commands::record::run(args, ui),
         Command::Replay(args) => commands::replay::run(&args, ui),
+        Command::Export(args) => commands::export::run(&args),
         Command::Explore(args) => commands::explore::run(&args, ui),
         Command::Explain(args) => commands::explain::run(&args, ui),
         Command::Doctor(args) => commands::doctor::run(&args, ui),

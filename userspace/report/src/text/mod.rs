@@ -8,6 +8,7 @@ mod near_miss;
 mod notes;
 mod paint;
 mod stack;
+pub(crate) use stack::runtime_from;
 mod verdict;
 
 use std::fmt::{self, Write};
