@@ -51,7 +51,7 @@ fn perfetto_goes_into_a_file_or_a_pipe() {
 
 #[test]
 fn a_run_of_the_model() {
-    let args = ["export", "--source", "model:export-vs-close@v3.10", "-f", "jsonl"];
+    let args = ["export", "--source", "model:six-step-sharing@v3.9", "-f", "jsonl"];
     let text = String::from_utf8(gemscope().args(args).output().unwrap().stdout).unwrap();
     assert!(text.lines().last().unwrap().starts_with("{\"type\":\"end\",\"complete\":true"));
     assert!(text.contains("\"what\":\"dma-buf exported\""));
@@ -61,19 +61,23 @@ fn a_run_of_the_model() {
 
 #[test]
 fn a_torn_trace_is_exported_up_to_the_tear() {
-    let bytes = demo_bytes();
-    let (dir, path) = file(&bytes[..bytes.len() - 200]);
+    let (_dir, path) = file(&crate::codes::torn());
     let path = path.to_str().unwrap();
-    for format in ["jsonl", "csv", "folded", "perfetto"] {
+    for format in ["jsonl", "csv", "perfetto"] {
         let output = gemscope().args(["export", path, "-f", format]).assert();
-        let output = output.code(3).stderr_eq("...\ngemscope: what can be read was exported: [..]\n");
-        assert_eq!(output.get_output().stdout.is_empty(), format == "folded", "{format}");
+        let output =
+            output.code(3).stderr_eq("gemscope: what can be read was exported: the trace is cut [..]\n");
+        assert!(!output.get_output().stdout.is_empty(), "{format}");
     }
     let text = gemscope().args(["export", path, "-f", "jsonl"]).output().unwrap().stdout;
     let text = String::from_utf8(text).unwrap();
-    assert!(text.lines().last().unwrap().starts_with("{\"type\":\"end\",\"complete\":false"), "{text}");
-    assert!(text.contains("{\"type\":\"lost\""), "{text}");
-    drop(dir);
+    assert!(text.lines().last().unwrap().starts_with("{\"type\":\"end\",\"complete\":false"));
+    assert!(text.contains("{\"type\":\"lost\""));
+    // Nothing of this one can be read.
+    let bytes = demo_bytes();
+    let (_dir, path) = file(&bytes[..bytes.len() - 200]);
+    let output = gemscope().arg("export").arg(path).args(["-f", "csv", "--table", "sites"]).assert();
+    output.code(2).stderr_eq("gemscope: no record of `[..]` can be read: [..]\n");
 }
 
 #[test]

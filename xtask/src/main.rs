@@ -17,6 +17,7 @@ mod kernels;
 mod matrix;
 mod mirror;
 mod modules;
+mod perfetto;
 mod programs;
 mod qemu;
 mod rows;

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::matrix::{self, MatrixArgs, Tally};
-use crate::{ebpf, setup, summary, tool, workspace};
+use crate::{ebpf, perfetto, setup, summary, tool, workspace};
 
 /// What is asked of the tests.
 #[derive(Debug, Args)]
@@ -45,6 +45,12 @@ const STEPS: &[Step] = &[
         about: "unit, property, golden and CLI tests",
         prepare: setup::c_compiler,
         run: test,
+    },
+    Step {
+        name: "perfetto",
+        about: "exports of every committed trace, read by Perfetto's own schema",
+        prepare: perfetto::prepare,
+        run: perfetto_check,
     },
     Step {
         name: "truth",
@@ -177,6 +183,11 @@ fn test() -> Result<Tally> {
     Ok(tally)
 }
 
+fn perfetto_check() -> Result<Tally> {
+    eprintln!("xtask: perfetto: {}", perfetto::check()?);
+    Ok(ONE_PASSED)
+}
+
 /// Millions of states: by a build that is made for it.
 fn truth() -> Result<Tally> {
     tool::shown(&mut cargo(&["run", "--quiet", "--release", "--package", "xtask", "--", "truth"]))?;
@@ -203,7 +214,7 @@ mod tests {
         let error = run(&args).expect_err("no such step");
         assert_eq!(
             error.to_string(),
-            "unknown step `fmtt`: the steps are fmt, clippy, test, truth, ebpf, vm-matrix"
+            "unknown step `fmtt`: the steps are fmt, clippy, test, perfetto, truth, ebpf, vm-matrix"
         );
     }
 }
