@@ -16,7 +16,7 @@ const REQUIREMENTS: &str = "tests/perfetto/requirements.txt";
 const CHECK: &str = "tests/perfetto/check.py";
 
 /// Scenarios of the model beside the traces of kernels: with near misses, and with what is left open.
-const SCENARIOS: &[&str] = &["export-vs-close@v3.10", "six-step-sharing@v3.9", "change-handle-vs-close@v7.0"];
+const SCENARIOS: &[&str] = &["export-vs-close@v3.10", "six-step-sharing@v3.9", "change-handle@v7.0"];
 
 /// Makes sure that there is a Python with the package.
 ///

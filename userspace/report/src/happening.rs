@@ -117,6 +117,11 @@ impl Teller {
         }
     }
 
+    /// Is this thread inside an import? What is born there stands for the memory of another device.
+    pub(crate) fn importing(&self, tid: u32) -> bool {
+        self.inside(tid, ProbeId::Import)
+    }
+
     fn inside(&self, tid: u32, probe: ProbeId) -> bool {
         self.open.get(&tid).is_some_and(|open| open.iter().any(|o| o.probe == probe))
     }

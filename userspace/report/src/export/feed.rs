@@ -134,8 +134,9 @@ impl Feed {
         self.names(record);
         let Self { engine, ledger, directory, teller, judgement, last_ns, .. } = self;
         let (seq, ts_ns, mut any) = (engine.records(), *last_ns, false);
+        let importing = teller.importing(h.tid);
         teller.after(engine, record, |happening| {
-            ledger.born(engine, record, &happening);
+            ledger.born(engine, record, &happening, importing);
             let now = Now { engine, ledger, directory, definitions, context, judgement, seq, ts_ns };
             if result.is_ok() {
                 result = told(&now, Told::Happening(&happening, record));

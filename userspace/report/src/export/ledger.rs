@@ -27,13 +27,14 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// What a record brought to life or told of. To be called before others are told what happened.
-    pub(super) fn born(&mut self, engine: &Engine, record: &Record, h: &Happening) {
+    /// What a record brought to life or told of. To be called before others are told what happened. What is born
+    /// while `importing` is an import, which the engine learns with its handle only.
+    pub(super) fn born(&mut self, engine: &Engine, record: &Record, h: &Happening, importing: bool) {
         match h.what {
             What::Born | What::HandleCreated => {
                 // Both records have the object in the same place.
                 if let Some(o) = engine.object_view_at(record.payload::<Gem>().obj) {
-                    self.object(o.id, o.size, o.is_import);
+                    self.object(o.id, o.size, o.is_import || (importing && h.what == What::Born));
                 }
                 if h.dmabuf != 0 {
                     self.known(engine, h.dmabuf);
