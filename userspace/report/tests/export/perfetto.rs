@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gemscope_engine::What;
+use gemscope_engine::{Config, What};
+use gemscope_report::Context;
 use gemscope_report::export::perfetto::proto::{DebugAnnotation, Trace, TracePacket, kind};
+use gemscope_report::export::{Feed, Perfetto};
 use gemscope_report::series::Point;
+use gemscope_trace::Definitions;
+use gemscope_trace::sample::{Shape, Workload};
 use prost::Message as _;
 
 use crate::{Outcome, traces};
@@ -238,5 +242,50 @@ fn bytes_are_counted_as_they_come_and_go() {
         let Outcome { feed, .. } = trace.feed(|_, _| {});
         let now = feed.now(&trace.context, &trace.definitions);
         assert_eq!(now.ledger.bytes(), Point::now(now.engine, 0).bytes, "{}", trace.name);
+    }
+}
+
+/// Records that go missing take ends with them: what the engine gives up ends in the export too.
+#[test]
+fn losses_are_told_and_leave_nothing_behind() {
+    let context = Context { start_ns: 1, ..Context::default() };
+    let definitions = Definitions::new();
+    for seed in 1..6 {
+        let mut feed = Feed::new(Config::default());
+        let mut out = Vec::new();
+        let mut encoder = Perfetto::begin(&mut out, 1, 0).unwrap();
+        let (mut drops, mut losses) = (0, 0);
+        let shape = Shape { threads: 3, live: 20, seed };
+        for (i, mut record) in Workload::new(shape).take(20_000).enumerate() {
+            // A part of every thousand is lost, once in a while as a block of the file.
+            if i % 1000 < 100 {
+                drops += 1;
+                continue;
+            }
+            if i % 5000 == 100 {
+                feed.gap(&context, &definitions, "a block is damaged", |now, told| {
+                    encoder.told(&mut out, now, told)
+                })
+                .unwrap();
+                losses += 1;
+            }
+            losses += u64::from(i % 1000 == 100);
+            record.header.drops = drops;
+            feed.ingest(&context, &definitions, &record, |now, told| encoder.told(&mut out, now, told))
+                .unwrap();
+        }
+        // What a loss at the very end would clear up.
+        feed.gap(&context, &definitions, "the end is missing", |now, told| encoder.told(&mut out, now, told))
+            .unwrap();
+        feed.finish();
+        encoder.end(&mut out, &feed.now(&context, &definitions)).unwrap();
+        let read = check("losses", &out);
+        let counts = feed.now(&context, &definitions).engine.counts();
+        assert_eq!(read.moments["loss"], losses + 1);
+        assert!(read.open("handle ") <= counts.handles as u64, "{} {counts:?}", read.open("handle "));
+        assert!(read.open("objects") <= counts.objects as u64);
+        assert!(read.open("dma-bufs") <= counts.dmabufs as u64);
+        let machine = |t: &(String, Option<u64>, Option<i32>)| t.0 == "GPU buffers";
+        assert_eq!(read.counter("live handles", machine), Some(counts.handles as i64));
     }
 }
