@@ -143,8 +143,8 @@ def main():
     for path in sorted(folder.glob("*.pftrace")):
         try:
             totals += check(folder, path.stem)
-        except AssertionError as error:
-            sys.exit(f"{path.stem}: {error}")
+        except (AssertionError, KeyError, StopIteration) as error:
+            sys.exit(f"{path.stem}: {error!r}")
     require(totals["traces"] > 0, "no traces")
     print(", ".join(f"{n} {what}" for what, n in totals.items()))
 

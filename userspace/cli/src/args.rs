@@ -10,8 +10,8 @@ use gemscope_model::Era;
 
 use crate::values::{self, Eras, Source};
 
-mod export;
-pub use export::{ExportArgs, Format, Moment, Table, Value, What};
+pub mod export;
+pub use export::ExportArgs;
 
 /// Exit codes, for the help of every command.
 const EXIT_CODES: &str = "\

@@ -11,7 +11,7 @@ use gemscope_report::export::{Now, Perfetto, Told, csv, folded, jsonl};
 use gemscope_report::survey::Kind;
 
 use self::pump::{Input, Pump};
-use crate::args::{ExportArgs, Format, Moment, Table, Value, What};
+use crate::args::export::{ExportArgs, Format, Moment, Table, Value, What};
 use crate::exit::Exit;
 use crate::ui;
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gemscope_engine::{Config, What};
 use gemscope_report::Context;
 use gemscope_report::export::perfetto::proto::{DebugAnnotation, Trace, TracePacket, kind};
-use gemscope_report::export::{Feed, Perfetto};
+use gemscope_report::export::{Feed, Perfetto, Told};
 use gemscope_report::series::Point;
 use gemscope_trace::Definitions;
 use gemscope_trace::sample::{Shape, Workload};
@@ -26,6 +26,8 @@ pub struct Read {
     pub flows: BTreeMap<u64, Vec<String>>,
     /// last values
     counters: BTreeMap<u64, i64>,
+    /// highest values
+    peaks: BTreeMap<u64, i64>,
     /// moments by category
     pub moments: BTreeMap<String, u64>,
     /// every text
@@ -114,6 +116,8 @@ fn event(
         kind::INSTANT => *read.moments.entry(category.clone()).or_default() += 1,
         kind::COUNTER => {
             let value = event.counter_value.unwrap();
+            let peak = read.peaks.entry(track).or_default();
+            *peak = value.max(*peak);
             assert_ne!(read.counters.insert(track, value), Some(value), "{name}: said twice");
         }
         other => panic!("{name}: an event of type {other}"),
@@ -153,6 +157,15 @@ impl Read {
     fn open(&self, track: &str) -> u64 {
         let named = |uuid: &u64| self.tracks[uuid].0.starts_with(track);
         self.slices.iter().filter(|(uuid, _)| named(uuid)).map(|(_, (begins, ends))| begins - ends).sum()
+    }
+
+    /// The highest value of a counter of the whole machine.
+    fn peak(&self, name: &str) -> i64 {
+        let is = |uuid: &u64| {
+            let (text, parent, _) = &self.tracks[uuid];
+            text == name && parent.is_some_and(|parent| self.tracks[&parent].0 == "GPU buffers")
+        };
+        self.peaks.iter().filter(|(uuid, _)| is(uuid)).map(|(_, peak)| *peak).max().unwrap_or(0)
     }
 
     fn counter(
@@ -201,6 +214,13 @@ fn every_trace_is_whole_and_says_what_the_engine_says() {
 
         let machine = |t: &(String, Option<u64>, Option<i32>)| t.0 == "GPU buffers";
         assert_eq!(read.counter("live handles", machine), Some(counts.handles as i64), "{name}");
+        let mut peak = 0;
+        trace.feed(|now, told| {
+            if matches!(told, Told::Done) {
+                peak = now.engine.counts().handles.max(peak);
+            }
+        });
+        assert_eq!(read.peak("live handles"), peak as i64, "{name}");
         let point = Point::now(engine, 0);
         assert_eq!(read.counter("bytes of live buffers", machine), Some(point.bytes as i64), "{name}");
         let mut by_process: BTreeMap<u32, i64> = BTreeMap::new();
