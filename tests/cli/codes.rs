@@ -75,9 +75,14 @@ const fn noise(i: u64) -> u64 {
     (i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17).wrapping_mul(0xbf58_476d_1ce4_e5b9)
 }
 
-#[test]
-fn a_torn_trace_is_judged_up_to_the_tear() {
-    // An early cut leaves no whole block of records.
+/// A trace of two blocks, cut within the second one.
+pub fn torn() -> Vec<u8> {
+    let bytes = births();
+    bytes[..bytes.len() * 3 / 4].to_vec()
+}
+
+/// Many births that do not compress.
+fn births() -> Vec<u8> {
     let whole: Vec<Record> = (0..20_000u64)
         .map(|i| {
             let mut record = Record::new(
@@ -89,8 +94,14 @@ fn a_torn_trace_is_judged_up_to_the_tear() {
             record
         })
         .collect();
-    let bytes = trace(&whole);
-    let (_dir, path) = file(&bytes[..bytes.len() * 3 / 4]);
+    trace(&whole)
+}
+
+#[test]
+fn a_torn_trace_is_judged_up_to_the_tear() {
+    // An early cut leaves no whole block of records.
+    let bytes = births();
+    let (_dir, path) = file(&torn());
     gemscope()
         .arg("replay")
         .arg(&path)

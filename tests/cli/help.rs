@@ -18,8 +18,11 @@ fn of_gemscope() {
 
 #[test]
 fn of_every_command() {
-    for command in ["demo", "check", "record", "replay", "snapshot", "explore", "explain", "doctor", "probes"]
-    {
+    const COMMANDS: &[&str] = &[
+        "demo", "top", "check", "record", "replay", "snapshot", "export", "report", "explore", "explain",
+        "doctor", "probes",
+    ];
+    for command in COMMANDS {
         check(command, &[command]);
     }
 }

@@ -4,6 +4,7 @@ mod codes;
 mod conformance;
 mod errors;
 mod explore;
+mod export;
 mod golden;
 mod help;
 mod model;

@@ -48,3 +48,26 @@ fn what_a_kernel_would_do() {
     }
     assert!(commands >= 3);
 }
+
+#[test]
+fn look_at_it_in_other_tools() {
+    let section = section("Look at it in other tools");
+    let dir = tempfile::tempdir().unwrap();
+    let mut commands = 0;
+    for line in blocks(&section).into_iter().flatten() {
+        // From the root of the checkout, except for what is written.
+        let words = line.split_whitespace().skip(1).map(|word| {
+            if word.ends_with(".pftrace") {
+                dir.path().join(word).display().to_string()
+            } else {
+                word.to_owned()
+            }
+        });
+        let output = gemscope().current_dir(tests().join("..")).args(words).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{line}");
+        assert!(output.stderr.is_empty(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.stdout.is_empty(), line.contains(" -o "), "{line}");
+        commands += 1;
+    }
+    assert_eq!(commands, 4);
+}

@@ -18,6 +18,7 @@ mod matrix;
 mod mirror;
 mod modules;
 mod pages;
+mod perfetto;
 mod programs;
 mod qemu;
 mod rows;

@@ -42,6 +42,19 @@ pub fn c_compiler() -> Result<()> {
     if tool::find("cc").is_some() { Ok(()) } else { install(&["gcc", "libc6-dev"]) }
 }
 
+/// Makes sure that there is a Python that can make environments of its own.
+///
+/// # Errors
+/// When it is missing and cannot be installed.
+pub fn python() -> Result<()> {
+    let there = || {
+        let asked =
+            Command::new("python3").args(["-c", "import ensurepip, venv"]).stdin(Stdio::null()).output();
+        asked.is_ok_and(|said| said.status.success())
+    };
+    if there() { Ok(()) } else { install(&["python3", "python3-venv"]) }
+}
+
 /// Makes sure that guests can be fetched, built and booted.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::matrix::{self, MatrixArgs, Tally};
 use crate::pages::PagesArgs;
-use crate::{ebpf, pages, setup, summary, tool, workspace};
+use crate::{ebpf, pages, perfetto, setup, summary, tool, workspace};
 
 /// What is asked of the tests.
 #[derive(Debug, Args)]
@@ -52,6 +52,12 @@ const STEPS: &[Step] = &[
         about: "the committed man pages and shell completions against the arguments",
         prepare: setup::c_compiler,
         run: pages_check,
+    },
+    Step {
+        name: "perfetto",
+        about: "exports of every committed trace, read by Perfetto's own schema",
+        prepare: perfetto::prepare,
+        run: perfetto_check,
     },
     Step {
         name: "truth",
@@ -189,6 +195,11 @@ fn pages_check() -> Result<Tally> {
     Ok(ONE_PASSED)
 }
 
+fn perfetto_check() -> Result<Tally> {
+    eprintln!("xtask: perfetto: {}", perfetto::check()?);
+    Ok(ONE_PASSED)
+}
+
 /// Millions of states: by a build that is made for it.
 fn truth() -> Result<Tally> {
     tool::shown(&mut cargo(&["run", "--quiet", "--release", "--package", "xtask", "--", "truth"]))?;
@@ -215,7 +226,7 @@ mod tests {
         let error = run(&args).expect_err("no such step");
         assert_eq!(
             error.to_string(),
-            "unknown step `fmtt`: the steps are fmt, clippy, test, pages, truth, ebpf, vm-matrix"
+            "unknown step `fmtt`: the steps are fmt, clippy, test, pages, perfetto, truth, ebpf, vm-matrix"
         );
     }
 }

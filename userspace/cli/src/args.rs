@@ -14,6 +14,8 @@ use crate::values::{self, Eras, Source};
 
 mod top;
 pub use top::TopArgs;
+pub mod export;
+pub use export::ExportArgs;
 
 /// Exit codes, for the help of every command.
 const EXIT_CODES: &str = "\
@@ -66,6 +68,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Who holds which buffer now: fds, mappings, attached devices, DRM files
     Snapshot(snapshot::SnapshotArgs),
+    /// Make another tool's file of a trace: Perfetto, folded stacks, CSV, JSON lines
+    Export(ExportArgs),
     /// Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era
     Explore(ExploreArgs),
     /// What a rule means; without one, all rules

@@ -85,6 +85,7 @@ fn run(command: Command, ui: &Ui) -> anyhow::Result<Exit> {
         Command::Record(args) => commands::record::run(args, ui),
         Command::Replay(args) => commands::replay::run(&args, ui),
         Command::Snapshot(args) => commands::snapshot::run(&args, ui),
+        Command::Export(args) => commands::export::run(&args),
         Command::Explore(args) => commands::explore::run(&args, ui),
         Command::Explain(args) => commands::explain::run(&args, ui),
         Command::Doctor(args) => commands::doctor::run(&args, ui),

@@ -1,5 +1,6 @@
 //! The model as a source of records: one run of a scenario, judged or written as a kernel's records are.
 
+use std::io::Write;
 use std::path::Path;
 
 use gemscope_common::Record;
@@ -114,7 +115,20 @@ impl Run {
     /// # Errors
     /// The file cannot be written.
     pub fn write(&self, path: &Path) -> anyhow::Result<Summary> {
-        let mut writer = Writer::create(path, &self.header)?;
+        self.fill(Writer::create(path, &self.header)?)
+    }
+
+    /// The bytes of such a trace.
+    ///
+    /// # Errors
+    /// They cannot be made.
+    pub fn bytes(&self) -> anyhow::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.fill(Writer::new(&mut bytes, &self.header)?)?;
+        Ok(bytes)
+    }
+
+    fn fill<W: Write>(&self, mut writer: Writer<W>) -> anyhow::Result<Summary> {
         self.definitions().try_for_each(|d| writer.define(&d))?;
         self.records.iter().try_for_each(|r| writer.write(r))?;
         Ok(writer.finish()?)

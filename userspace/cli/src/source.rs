@@ -157,7 +157,7 @@ pub(crate) fn config(header: &TraceHeader, options: &Options, context: &mut Cont
     }
 }
 
-fn progress(len: u64) -> ProgressBar {
+pub(crate) fn progress(len: u64) -> ProgressBar {
     /// Fewer are done before a bar could be read.
     const WORTH_IT: u64 = 5_000_000;
     if len < WORTH_IT || !io::stderr().is_terminal() {

@@ -5,6 +5,7 @@ use gemscope_common::{Features, Phase, ProbeId, Profile, Record};
 use smallvec::SmallVec;
 
 use crate::case::Case;
+use crate::entity::BufKey;
 use crate::finding::{Doubt, Finding, Notes, Stamp, Verdict};
 use crate::near::{Calls, NearMisses};
 use crate::on_close::Left;
@@ -92,8 +93,8 @@ pub struct Engine {
     /// A handle count above zero was read: that one is zero means something.
     pub(crate) counts_seen: bool,
     pub(crate) findings: Vec<Finding>,
-    /// The record that last gave an fd to a process, with the dma-buf's number and the fd.
-    pub(crate) granted: Option<(u64, u32, i32)>,
+    /// The record that last gave an fd to a process, with the dma-buf and the fd.
+    pub(crate) granted: Option<(u64, BufKey, i32)>,
     doubts: Vec<Doubt>,
     seq: u64,
     drops: u64,

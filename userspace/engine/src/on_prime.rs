@@ -205,7 +205,7 @@ impl Engine {
             b.grants.remove(0);
         }
         b.grants.push(Grant { fd, at });
-        self.granted = Some((seq, b.number, fd));
+        self.granted = Some((seq, buf, fd));
     }
 
     /// Inside an import, at the creation of its handle: which dma-buf is imported? Takes the references of R5 and R7.

@@ -256,10 +256,23 @@ impl Engine {
         self.reach.view(tgid)
     }
 
+    /// The live object at this address.
+    #[must_use]
+    pub fn object_view_at(&self, addr: u64) -> Option<ObjectView> {
+        Some(self.object_view(self.state.objects.get(self.state.find_object(addr)?)?))
+    }
+
+    /// The live dma-buf at this address.
+    #[must_use]
+    pub fn dmabuf_view_at(&self, addr: u64) -> Option<DmabufView> {
+        Some(self.dmabuf_view(self.state.bufs.get(self.state.find_buf(addr)?)?))
+    }
+
     /// The dma-buf and the fd that the last record gave to a process, if it did.
     #[must_use]
-    pub fn just_granted(&self) -> Option<(u32, i32)> {
-        self.granted.filter(|(seq, ..)| *seq == self.records()).map(|(_, buf, fd)| (buf, fd))
+    pub fn just_granted(&self) -> Option<(DmabufView, i32)> {
+        let (_, buf, fd) = self.granted.filter(|(seq, ..)| *seq == self.records())?;
+        Some((self.dmabuf_view(self.state.bufs.get(buf)?), fd))
     }
 
     fn handle_view(&self, h: &Handle) -> HandleView {

@@ -117,6 +117,11 @@ impl Teller {
         }
     }
 
+    /// Is this thread inside an import? What is born there stands for the memory of another device.
+    pub(crate) fn importing(&self, tid: u32) -> bool {
+        self.inside(tid, ProbeId::Import)
+    }
+
     fn inside(&self, tid: u32, probe: ProbeId) -> bool {
         self.open.get(&tid).is_some_and(|open| open.iter().any(|o| o.probe == probe))
     }
@@ -231,9 +236,8 @@ impl Teller {
             _ => Self::of_uses(engine, record, probe, phase, new, tell),
         }
         // Whichever record completed the call: the engine knows.
-        if let Some((dmabuf, fd)) = engine.just_granted() {
-            let object = engine.dmabuf(dmabuf).map_or(0, |d| d.exporter);
-            tell(Happening { dmabuf, fd, object, ..new(What::FdGiven) });
+        if let Some((d, fd)) = engine.just_granted() {
+            tell(Happening { dmabuf: d.id, fd, object: d.exporter, ..new(What::FdGiven) });
         }
     }
 

@@ -1,4 +1,4 @@
-//! Findings as text and as JSON lines.
+//! Findings as text and as JSON lines; traces in the formats of other tools.
 //!
 //! Pure: takes what the engine said, what the trace or the kernel said about itself and what is known of names, and
 //! writes to a [`std::fmt::Write`]. The order of everything written is that of the findings and of tables, never that
@@ -11,6 +11,7 @@ pub mod context;
 mod directory;
 pub mod escape;
 pub mod events;
+pub mod export;
 pub mod graph;
 pub mod happening;
 pub mod json;

@@ -6,6 +6,7 @@ pub mod demo;
 pub mod doctor;
 pub mod explain;
 pub mod explore;
+pub mod export;
 mod model_lines;
 pub mod probes;
 pub mod record;

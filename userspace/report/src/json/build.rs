@@ -15,7 +15,7 @@ use crate::notes::Note;
 /// Version of the lines.
 const SCHEMA: u32 = 1;
 
-pub(super) fn header(c: &Context) -> lines::Header {
+pub(crate) fn header(c: &Context) -> lines::Header {
     let missing = c.missing.iter().map(|m| lines::Missing {
         probe: m.probe.clone(),
         reason: m.reason.clone(),
@@ -45,7 +45,7 @@ pub(super) fn header(c: &Context) -> lines::Header {
     }
 }
 
-pub(super) fn finding(names: &Names<'_>, f: &engine::Finding) -> lines::Finding {
+pub(crate) fn finding(names: &Names<'_>, f: &engine::Finding) -> lines::Finding {
     let rule = f.rule.rule();
     let engine::Finding {
         number,
@@ -134,7 +134,7 @@ fn event(names: &Names<'_>, e: &engine::LifeEvent, stacks: bool) -> lines::Event
     lines::Event { what: e.what.text().to_owned(), at: stamp(names, &e.at, stacks) }
 }
 
-fn stamp(names: &Names<'_>, at: &engine::Stamp, stacks: bool) -> lines::Stamp {
+pub(crate) fn stamp(names: &Names<'_>, at: &engine::Stamp, stacks: bool) -> lines::Stamp {
     let stack = |kind, id| {
         let frames = names.definitions.frames(kind, id, at.tgid);
         if stacks { frames.map(|f| frame(names, kind, &f)).collect() } else { Vec::new() }
@@ -218,7 +218,7 @@ fn holder(names: &Names<'_>, h: &engine::Holder) -> lines::Holder {
     out
 }
 
-pub(super) fn note(names: &Names<'_>, n: Note<'_>) -> lines::Note {
+pub(crate) fn note(names: &Names<'_>, n: Note<'_>) -> lines::Note {
     let held = |h: &&engine::Held| lines::Held {
         entity: entity(names, h.entity),
         holders: h.holders.iter().map(|h| holder(names, h)).collect(),
@@ -239,7 +239,7 @@ fn by_rule(findings: &[engine::Finding]) -> BTreeMap<String, u64> {
     by_rule
 }
 
-pub(super) fn summary(names: &Names<'_>) -> lines::Summary {
+pub(crate) fn summary(names: &Names<'_>) -> lines::Summary {
     let j = names.judgement;
     let n = &j.counts;
     lines::Summary {

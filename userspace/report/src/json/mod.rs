@@ -4,8 +4,8 @@
 //! `schema/gemscope.schema.json`; fields are only ever added. Names from outside are lossy UTF-8, and characters that
 //! could steer a terminal are written as `\u` escapes, so that a line may be looked at and still means the same.
 
-mod build;
-mod lines;
+pub(crate) mod build;
+pub(crate) mod lines;
 mod safe;
 
 use std::io;

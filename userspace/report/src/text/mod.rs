@@ -9,6 +9,7 @@ mod notes;
 pub(crate) mod paint;
 mod stack;
 mod survey;
+pub(crate) use stack::runtime_from;
 mod verdict;
 
 use std::fmt::{self, Write};
