@@ -1,5 +1,7 @@
 //! Arguments as typed. What they mean together is resolved by the commands.
 
+mod report;
+
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -9,6 +11,8 @@ use gemscope_common::{ProbeId, Profile, scope};
 use gemscope_model::Era;
 
 use crate::values::{self, Eras, Source};
+
+pub use report::ReportArgs;
 
 /// Exit codes, for the help of every command.
 const EXIT_CODES: &str = "\
@@ -57,6 +61,8 @@ pub enum Command {
     Record(RecordArgs),
     /// Judge a trace, on any machine
     Replay(ReplayArgs),
+    /// Write the report of a trace as one HTML page, for people who do not have it
+    Report(ReportArgs),
     /// Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era
     Explore(ExploreArgs),
     /// What a rule means; without one, all rules

@@ -12,6 +12,7 @@ mod explore;
 mod fixture;
 mod model;
 pub mod pipeline;
+mod play;
 mod scenario;
 pub mod source;
 mod ui;
@@ -81,6 +82,7 @@ fn run(command: Command, ui: &Ui) -> anyhow::Result<Exit> {
         Command::Check(args) => commands::check::run(args, ui),
         Command::Record(args) => commands::record::run(args, ui),
         Command::Replay(args) => commands::replay::run(&args, ui),
+        Command::Report(args) => commands::report::run(&args),
         Command::Explore(args) => commands::explore::run(&args, ui),
         Command::Explain(args) => commands::explain::run(&args, ui),
         Command::Doctor(args) => commands::doctor::run(&args, ui),

@@ -1,4 +1,4 @@
-//! Findings as text and as JSON lines.
+//! Findings as text, as JSON lines and as one HTML page.
 //!
 //! Pure: takes what the engine said, what the trace or the kernel said about itself and what is known of names, and
 //! writes to a [`std::fmt::Write`]. The order of everything written is that of the findings and of tables, never that
@@ -13,6 +13,7 @@ pub mod escape;
 pub mod events;
 pub mod graph;
 pub mod happening;
+pub mod html;
 pub mod json;
 mod judgement;
 mod names;

@@ -10,4 +10,5 @@ mod model_lines;
 pub mod probes;
 pub mod record;
 pub mod replay;
+pub mod report;
 pub mod what_if;

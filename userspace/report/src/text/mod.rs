@@ -1,14 +1,14 @@
 //! The report that people read: the answer first, then what it rests on, then each finding with its evidence.
 
 mod explain;
-mod finding;
-mod group;
-mod header;
+pub(crate) mod finding;
+pub(crate) mod group;
+pub(crate) mod header;
 mod near_miss;
 mod notes;
-mod paint;
-mod stack;
-mod verdict;
+pub(crate) mod paint;
+pub(crate) mod stack;
+pub(crate) mod verdict;
 
 use std::fmt::{self, Write};
 

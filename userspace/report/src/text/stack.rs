@@ -46,7 +46,7 @@ impl Told {
 }
 
 /// What runs before `main` and before a thread's function says nothing about a buffer.
-fn trim_runtime(frames: &mut Vec<String>) {
+pub(crate) fn trim_runtime(frames: &mut Vec<String>) {
     const RUNTIME: &[&str] = &[
         "__rust_begin_short_backtrace",
         "std::sys::backtrace::__rust_begin_short_backtrace",
