@@ -125,6 +125,17 @@ impl Graph {
             _ => None,
         });
         let buf = match (entity, exported) {
+            // A second dma-buf of an object: the ledger tells of what holds the first.
+            (Entity::DmaBuf { id, .. }, Some((first @ Entity::DmaBuf { id: other, .. }, taken)))
+                if id != other =>
+            {
+                let node = self.node(Node::Dmabuf(first));
+                if let Some(object) = holders.iter().find_map(object_of) {
+                    let object = self.node(Node::Object(object));
+                    self.edge(node, object, Tie::Exported, taken);
+                }
+                Some(node)
+            }
             (Entity::DmaBuf { .. }, _) => Some(root),
             (_, Some((buf, taken))) => {
                 let node = self.node(Node::Dmabuf(buf));
@@ -208,6 +219,17 @@ impl Graph {
         if from != to && !self.edges.iter().any(|e| (e.from, e.to, e.tie) == (from, to, tie)) {
             self.edges.push(Edge { from, to, tie, taken });
         }
+    }
+}
+
+/// The object that a reference speaks of.
+const fn object_of(holder: &Holder) -> Option<Entity> {
+    match holder.kind {
+        HolderKind::Link(object @ Entity::Object { .. }) => Some(object),
+        HolderKind::Handle(Entity::Handle { object, size, .. }) if object != 0 => {
+            Some(Entity::Object { id: object, size })
+        }
+        _ => None,
     }
 }
 

@@ -63,14 +63,57 @@ pub(super) fn duration(ns: u64) -> String {
     }
 }
 
-/// Ticks of a time axis that is `ns` long, without 0.
-pub(super) fn time_ticks(ns: u64) -> Vec<u64> {
-    let unit = match ns {
-        0..120_000_000_000 => 1,
-        120_000_000_000..7_200_000_000_000 => 60_000_000_000,
-        _ => 3_600_000_000_000,
-    };
-    ticks(ns / unit, 5, false).into_iter().map(|t| t * unit).collect()
+/// The stretch of time that plots show: that in which something happened, and a little around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Window {
+    /// the time that is told as zero
+    pub zero: u64,
+    /// where the plot begins
+    pub from: u64,
+    /// where it ends
+    pub to: u64,
+}
+
+impl Window {
+    /// Around these times, but not beyond `zero..=end`.
+    pub fn around(times: impl Iterator<Item = u64>, zero: u64, end: u64) -> Self {
+        let (mut first, mut last) = (u64::MAX, 0);
+        for time in times {
+            (first, last) = (first.min(time), last.max(time));
+        }
+        if first > last {
+            return Self { zero, from: zero, to: end.max(zero) };
+        }
+        let air = (last - first) / 25 + 1_000;
+        Self {
+            zero,
+            from: first.saturating_sub(air).max(zero.min(first)),
+            to: last.saturating_add(air).min(end.max(last)),
+        }
+    }
+
+    /// How long it is.
+    pub const fn ns(&self) -> u64 {
+        self.to.saturating_sub(self.from)
+    }
+
+    /// Round times inside, and what they are called.
+    pub fn ticks(&self) -> Vec<(u64, String)> {
+        let unit = match self.ns() {
+            0..120_000_000_000 => 1,
+            120_000_000_000..7_200_000_000_000 => 60_000_000_000,
+            _ => 3_600_000_000_000,
+        };
+        let step =
+            ticks(self.ns() / unit, 6, false).first().copied().unwrap_or(1).max(1).saturating_mul(unit);
+        let first = self.from.saturating_sub(self.zero).div_ceil(step);
+        (first..first + 16)
+            .map_while(|n| n.checked_mul(step))
+            .map_while(|t| Some((self.zero.checked_add(t)?, t)))
+            .take_while(|(at, _)| *at <= self.to)
+            .map(|(at, t)| (at, if t == 0 { "0".to_owned() } else { format!("+{}", duration(t)) }))
+            .collect()
+    }
 }
 
 #[cfg(test)]
@@ -85,10 +128,6 @@ mod tests {
         assert_eq!(ticks(3 << 20, 3, true), [1 << 20, 2 << 20, 3 << 20]);
         assert!(ticks(u64::MAX, 4, true).len() <= 8 && ticks(u64::MAX, 4, false).len() <= 8);
         assert_eq!(ticks(0, 4, false), [] as [u64; 0]);
-        assert_eq!(
-            time_ticks(300_000_000_000),
-            [60_000_000_000u64, 120_000_000_000, 180_000_000_000, 240_000_000_000, 300_000_000_000]
-        );
     }
 
     #[test]
@@ -98,6 +137,19 @@ mod tests {
                 .map(duration)
                 .to_vec();
         assert_eq!(said[..7], ["0 ns", "999 ns", "1.5 µs", "12.3 ms", "1.23 s", "60 s", "2.5 min"]);
+    }
+
+    #[test]
+    fn a_window_shows_what_happened() {
+        const MS: u64 = 1_000_000;
+        let window = Window::around([150 * MS, 250 * MS].into_iter(), 100 * MS, 2_000 * MS);
+        assert_eq!((window.from / MS, window.to / MS), (145, 254));
+        let told: Vec<_> = window.ticks().into_iter().map(|(_, t)| t).collect();
+        assert_eq!(told, ["+60 ms", "+80 ms", "+100 ms", "+120 ms", "+140 ms"]);
+        assert_eq!(Window::around(std::iter::empty(), 5, 9), Window { zero: 5, from: 5, to: 9 });
+        for extreme in [0, 1, u64::MAX] {
+            assert!(Window::around([0, extreme].into_iter(), 0, u64::MAX).ticks().len() <= 16);
+        }
     }
 
     #[test]

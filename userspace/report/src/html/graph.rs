@@ -11,18 +11,18 @@ use super::axis::px;
 use crate::graph::{Edge, Graph, Node, Tie};
 use crate::names::{Names, size};
 
-const WIDTH: f64 = 196.0;
+const WIDTH: f64 = 168.0;
 const HEIGHT: f64 = 56.0;
 /// Between boxes of one column, and between columns.
 const BELOW: f64 = 14.0;
-const GAP: f64 = 128.0;
+const GAP: f64 = 102.0;
 const MARGIN: f64 = 10.0;
 /// The horizontal part of a line, which carries its label.
-const STUB: f64 = 86.0;
+const STUB: f64 = 78.0;
 /// Boxes shown of one column.
 const MOST: usize = 16;
 /// Characters that fit into a box.
-const CHARS: usize = 29;
+const CHARS: usize = 26;
 
 /// A box that is shown.
 struct Placed {

@@ -8,12 +8,12 @@ use super::marks;
 use crate::names::{number, size};
 use crate::series::Point;
 
-const WIDTH: f64 = 920.0;
+const WIDTH: f64 = 1000.0;
 const LEFT: f64 = 74.0;
 const RIGHT: f64 = 30.0;
-const TOP: f64 = 22.0;
+const TOP: f64 = 36.0;
 const PANEL: f64 = 104.0;
-const BETWEEN: f64 = 30.0;
+const BETWEEN: f64 = 44.0;
 /// Points drawn of one line.
 const MOST: usize = 600;
 
@@ -40,7 +40,7 @@ pub(super) fn section(report: &Report<'_>) -> Markup {
             @if points.len() < 2 {
                 p { "Too little happened for a plot." }
             } @else {
-                p.note { "What grows with use and does not fall back is a leak. Time runs from the beginning of the recording." }
+                p.note { "What grows with use and does not fall back is a leak." }
                 (drawing(report, points))
             }
         }
@@ -48,8 +48,8 @@ pub(super) fn section(report: &Report<'_>) -> Markup {
 }
 
 fn drawing(report: &Report<'_>, points: &[Point]) -> Markup {
-    let (from, to) = (report.zero_ns(), report.last_ns());
-    let x = Scale::new(from, to, LEFT, WIDTH - LEFT - RIGHT);
+    let window = report.window();
+    let x = Scale::new(window.from, window.to, LEFT, WIDTH - LEFT - RIGHT);
     let height = TOP + PANELS.len() as f64 * (PANEL + BETWEEN);
     let most = |panel: &Panel| points.iter().map(panel.of).max().unwrap_or(0);
     let told = |panel: &Panel, n: u64| if panel.bytes { size(n) } else { number(n) };
@@ -66,7 +66,7 @@ fn drawing(report: &Report<'_>, points: &[Point]) -> Markup {
                     @let max = most(panel);
                     // Some air above, so that the highest is seen to be the highest.
                     @let y = Scale::new(0, max.saturating_add(max / 8).max(1), bottom, -(PANEL - 12.0));
-                    (marks::time_axis(from, to, &x, top, bottom))
+                    (marks::time_axis(&window, &x, top, bottom))
                     g.axis {
                         @for tick in std::iter::once(0).chain(ticks(max, 4, panel.bytes)) {
                             @let at = px(y.at(tick));
@@ -75,9 +75,9 @@ fn drawing(report: &Report<'_>, points: &[Point]) -> Markup {
                         }
                     }
                     path class=(format!("line {}", panel.class)) d=(line(points, panel, &x, &y)) {}
-                    text.panel x=(px(LEFT + 6.0)) y=(px(top + 12.0)) { (panel.name) }
+                    text.panel x=(px(LEFT)) y=(px(top - 6.0)) { (panel.name) }
                 }
-                (marks::draw(&report.names.judgement.findings, &x, TOP - 6.0, height - BETWEEN))
+                (marks::draw(&report.names.judgement.findings, &x, TOP - 20.0, height - BETWEEN))
             }
         }
     }

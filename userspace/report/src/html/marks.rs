@@ -3,7 +3,7 @@
 use gemscope_engine::Finding;
 use maud::{Markup, html};
 
-use super::axis::{Scale, duration, px, time_ticks};
+use super::axis::{Scale, Window, px};
 use super::summary;
 
 /// Marks nearer than this are one.
@@ -54,15 +54,14 @@ pub(super) fn draw(findings: &[Finding], scale: &Scale, top: f64, bottom: f64) -
     }
 }
 
-/// A time axis below a plot: lines up to `top`, words below `bottom`. Zero is `from`.
-pub(super) fn time_axis(from: u64, to: u64, scale: &Scale, top: f64, bottom: f64) -> Markup {
-    let ticks = time_ticks(to.saturating_sub(from));
+/// A time axis below a plot: lines up to `top`, words below `bottom`.
+pub(super) fn time_axis(window: &Window, scale: &Scale, top: f64, bottom: f64) -> Markup {
     html! {
         g.axis {
-            @for tick in std::iter::once(0).chain(ticks) {
-                @let x = px(scale.at(from.saturating_add(tick)));
+            @for (at, told) in window.ticks() {
+                @let x = px(scale.at(at));
                 line x1=(x) x2=(x) y1=(px(top)) y2=(px(bottom)) {}
-                text x=(x) y=(px(bottom + 13.0)) text-anchor="middle" { @if tick == 0 { "0" } @else { "+" (duration(tick)) } }
+                text x=(x) y=(px(bottom + 13.0)) text-anchor="middle" { (told) }
             }
         }
     }

@@ -32,6 +32,7 @@ mod timeline;
 use gemscope_engine::Verdict;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use axis::Window;
 pub use lives::{End, Life, Lives, Of};
 
 use crate::escape;
@@ -106,9 +107,19 @@ impl Report<'_> {
         }
     }
 
-    /// The time that plots end with.
-    fn last_ns(&self) -> u64 {
-        self.series.points().last().map_or(0, |p| p.ts_ns)
+    /// The time that plots show: from the first buffer to the last, and every finding. A recording may be idle for long.
+    fn window(&self) -> Window {
+        let end = self.series.points().last().map_or(0, |p| p.ts_ns);
+        let lives = self.lives.most(timeline::MOST);
+        let lives = lives.iter().flat_map(|l| [l.begin.ts_ns, l.end_ns]);
+        let findings = self.names.judgement.findings.iter().map(|f| f.event.at);
+        let findings = findings.filter(gemscope_engine::Stamp::is_known).map(|at| at.ts_ns);
+        let points = self.series.points();
+        let changed = points.windows(2).filter_map(|w| match w {
+            [a, b] if (a.handles, a.dmabufs, a.bytes) != (b.handles, b.dmabufs, b.bytes) => Some(b.ts_ns),
+            _ => None,
+        });
+        Window::around(lives.chain(findings).chain(changed), self.zero_ns(), end)
     }
 
     /// Name of a process, by whoever knows it.

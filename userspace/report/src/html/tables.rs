@@ -111,8 +111,6 @@ fn processes(moment: &Moment<'_>) -> Markup {
         Column::number("shared"),
         Column::number("handles"),
         Column::number("dma-bufs"),
-        Column::number("fds"),
-        Column::number("mappings"),
         Column::number("DRM files"),
         Column::number("oldest"),
         Column::number("findings"),
@@ -122,8 +120,8 @@ fn processes(moment: &Moment<'_>) -> Markup {
     let rows = all.iter().take(PROCESSES).map(|p| {
         html! { tr {
             th scope="row" { (moment.process(p.tgid)) @if p.ended { " (ended)" } }
-            (bytes(p.own)) (bytes(p.shared)) (count(p.handles.into())) (count(p.dmabufs.into())) (count(p.fds.into()))
-            (count(p.maps.into())) (count(p.files.into())) (age(moment, &p.oldest)) (count(p.findings.into()))
+            (bytes(p.own)) (bytes(p.shared)) (count(p.handles.into())) (count(p.dmabufs.into()))
+            (count(p.files.into())) (age(moment, &p.oldest)) (count(p.findings.into()))
         } }
     });
     html! {
@@ -145,13 +143,8 @@ fn buffers(moment: &Moment<'_>) -> Markup {
         Column::number("bytes"),
         Column::number("age"),
         Column::text("made by"),
-        Column::number("handles"),
-        Column::number("fds"),
-        Column::number("mappings"),
-        Column::number("attached"),
-        Column::number("fbs"),
-        Column::number("kernel's own"),
-        Column::text("held by"),
+        Column::text("references"),
+        Column::text("processes"),
     ];
     let mut all: Vec<&Buffer> = moment.survey.buffers.iter().collect();
     all.sort_by_key(|b| (std::cmp::Reverse(b.size), b.born.seq, b.object, b.dmabuf));
@@ -160,8 +153,7 @@ fn buffers(moment: &Moment<'_>) -> Markup {
             th scope="row" { (name(b)) @if b.stale { " (uncertain)" } @if b.released { " (waits to be destroyed)" } }
             (bytes(b.size)) (age(moment, &b.born))
             td { @if b.born.is_known() { (moment.process(b.born.tgid)) } @else { "older than the trace" } }
-            (count(b.handles.into())) (count(b.fds.into())) (count(b.maps.into())) (count(b.attachments.into()))
-            (count(b.framebuffers.into())) (count(b.kernel_refs.into()))
+            td data-v=(b.holders() + b.kernel_refs) { (references(b)) }
             td { (held_by(moment, b)) }
         } }
     });
@@ -180,6 +172,21 @@ fn name(b: &Buffer) -> String {
         (_, ino) => Some(format!("dma-buf inode {ino}")),
     };
     let words: Vec<_> = object.into_iter().chain(dmabuf).collect();
+    words.join(", ")
+}
+
+/// `2 handles, 1 fd, 3 of the kernel's own`
+fn references(b: &Buffer) -> String {
+    let each = [
+        (b.handles, "handle", "handles"),
+        (b.fds, "fd", "fds"),
+        (b.maps, "mapping", "mappings"),
+        (b.attachments, "attachment", "attachments"),
+        (b.framebuffers, "framebuffer", "framebuffers"),
+        (b.kernel_refs, "of the kernel's own", "of the kernel's own"),
+    ];
+    let some = each.into_iter().filter(|(n, ..)| *n > 0);
+    let words: Vec<_> = some.map(|(n, one, many)| crate::names::plural(n.into(), one, many)).collect();
     words.join(", ")
 }
 

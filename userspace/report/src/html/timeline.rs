@@ -12,13 +12,13 @@ use super::{Report, marks, summary};
 use crate::names::number;
 
 /// Bars shown.
-const MOST: usize = 200;
+pub(super) const MOST: usize = 200;
 /// With so few, every bar has its name.
 const NAMED: usize = 60;
 /// Processes shown apart.
 const GROUPS: usize = 40;
 
-const WIDTH: f64 = 920.0;
+const WIDTH: f64 = 1000.0;
 const LEFT: f64 = 12.0;
 const RIGHT: f64 = 30.0;
 const TOP: f64 = 24.0;
@@ -72,9 +72,8 @@ fn legend(report: &Report<'_>) -> Markup {
 }
 
 fn drawing(report: &Report<'_>, lives: &[Life]) -> Markup {
-    let from = report.zero_ns();
-    let to = lives.iter().map(|l| l.end_ns).fold(report.last_ns(), u64::max);
-    let scale = Scale::new(from, to, LEFT, WIDTH - LEFT - RIGHT);
+    let window = report.window();
+    let scale = Scale::new(window.from, window.to, LEFT, WIDTH - LEFT - RIGHT);
     let mut groups: BTreeMap<u32, Vec<&Life>> = BTreeMap::new();
     for life in lives {
         groups.entry(life.begin.tgid).or_default().push(life);
@@ -123,12 +122,12 @@ fn drawing(report: &Report<'_>, lives: &[Life]) -> Markup {
         div.scroll tabindex="0" role="group" aria-label="timeline" {
             svg.timeline role="group" aria-labelledby="timeline-title" width=(px(WIDTH)) height=(px(height))
                 viewBox=(format!("0 0 {} {}", px(WIDTH), px(height))) {
-                title #timeline-title { "Lives of " (lives.len()) " handles and dma-bufs over " (duration(to.saturating_sub(from))) }
-                (marks::time_axis(from, to, &scale, TOP, y))
+                title #timeline-title { "Lives of " (lives.len()) " handles and dma-bufs over " (duration(window.ns())) }
+                (marks::time_axis(&window, &scale, TOP, y))
                 @for (y, name, n) in &heads {
                     text.head x=(px(LEFT)) y=(px(*y)) { (name) tspan.more { "  " (n) } }
                 }
-                @for bar in &bars { (one(report, bar, from, named)) }
+                @for bar in &bars { (one(report, bar, window.zero, named)) }
                 (marks::draw(&report.names.judgement.findings, &scale, TOP, y))
             }
         }
@@ -167,7 +166,7 @@ fn bar_name(life: &Life) -> String {
     }
 }
 
-fn one(report: &Report<'_>, bar: &Bar<'_>, from: u64, named: bool) -> Markup {
+fn one(report: &Report<'_>, bar: &Bar<'_>, zero: u64, named: bool) -> Markup {
     let Bar { life, x, width, y, finding, name } = bar;
     let (kind, height) = match life.of {
         Of::Handle(..) => ("handle", BAR),
@@ -191,7 +190,7 @@ fn one(report: &Report<'_>, bar: &Bar<'_>, from: u64, named: bool) -> Markup {
     };
     let title = format!(
         "{name}{file}{object}: from +{} for {}, {how}",
-        duration(life.begin.ts_ns.saturating_sub(from)),
+        duration(life.begin.ts_ns.saturating_sub(zero)),
         duration(life.ns())
     );
     let wide = *width >= name.chars().count() as f64 * 6.5 + 8.0;
