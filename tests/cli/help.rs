@@ -18,7 +18,7 @@ fn of_gemscope() {
 
 #[test]
 fn of_every_command() {
-    for command in ["demo", "check", "record", "replay", "explore", "explain", "doctor", "probes"] {
+    for command in ["demo", "check", "record", "replay", "report", "explore", "explain", "doctor", "probes"] {
         check(command, &[command]);
     }
 }

@@ -8,6 +8,7 @@ mod golden;
 mod help;
 mod model;
 mod readme;
+mod report;
 mod sequences;
 mod what_if;
 

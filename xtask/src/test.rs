@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::matrix::{self, MatrixArgs, Tally};
-use crate::{ebpf, setup, summary, tool, workspace};
+use crate::{ebpf, html, setup, summary, tool, workspace};
 
 /// What is asked of the tests.
 #[derive(Debug, Args)]
@@ -51,6 +51,12 @@ const STEPS: &[Step] = &[
         about: "the engine against the model: every interleaving of every scenario in every profile",
         prepare: setup::c_compiler,
         run: truth,
+    },
+    Step {
+        name: "html",
+        about: "the pages of `gemscope report` in a browser",
+        prepare: html::prepare,
+        run: html::run,
     },
     Step {
         name: "ebpf",
@@ -203,7 +209,7 @@ mod tests {
         let error = run(&args).expect_err("no such step");
         assert_eq!(
             error.to_string(),
-            "unknown step `fmtt`: the steps are fmt, clippy, test, truth, ebpf, vm-matrix"
+            "unknown step `fmtt`: the steps are fmt, clippy, test, truth, html, ebpf, vm-matrix"
         );
     }
 }

@@ -25,8 +25,9 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
     let mut lives = Lives::default();
     let end = player.play(&options, &mut |happening| lives.note(happening))?;
     let survey = Survey::of(&end.scene.world(&end.context, &end.definitions, None, end.scene.last_ns()));
-    // When all was given back, the place to look at is where the most was taken: that needs a second look at the records.
-    let peak = match (survey.buffers.is_empty(), peak(end.scene.series().points())) {
+    // When nothing is outstanding any more, the moment to look at is when the most was: that needs a second look at the
+    // records.
+    let peak = match (survey.sites.is_empty(), peak(end.scene.series().points())) {
         (true, Some(until)) => {
             let options = Options { until: Some(until), ..options };
             let then = player.play(&options, &mut |_| {})?;
@@ -36,10 +37,8 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
         }
         _ => None,
     };
-    let (of, survey, is_peak) = match &peak {
-        Some((then, survey)) => (then, survey, true),
-        None => (&end, &survey, false),
-    };
+    let at_end = moment(&end, &survey, end.context.start_ns, false);
+    let at_peak = peak.as_ref().map(|(then, survey)| moment(then, survey, end.context.start_ns, true));
     let report = Report {
         names: Names {
             context: &end.context,
@@ -49,18 +48,19 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
         },
         series: end.scene.series(),
         lives: &lives,
-        moment: Moment {
-            world: of.scene.world(&of.context, &of.definitions, None, of.scene.last_ns()),
-            survey,
-            peak: is_peak,
-            start_ns: end.context.start_ns,
-        },
+        alive: at_peak.filter(|_| survey.buffers.is_empty()).unwrap_or(at_end),
+        taken: at_peak.unwrap_or(at_end),
         started: &started(&end.header.clock),
         again: &again(args),
         version: env!("CARGO_PKG_VERSION"),
     };
     write(&args.output, &report.page())?;
     Ok(if end.context.damage.is_empty() { Exit::Clean } else { Exit::Undecided })
+}
+
+fn moment<'a>(of: &'a Played, survey: &'a Survey, start_ns: u64, peak: bool) -> Moment<'a> {
+    let world = of.scene.world(&of.context, &of.definitions, None, of.scene.last_ns());
+    Moment { world, survey, peak, start_ns }
 }
 
 /// Where records come from. They may be played again.
@@ -91,7 +91,9 @@ impl<'a> Input<'a> {
 
 /// The record after which the most was alive; `None` when nothing ever was.
 fn peak(points: &[Point]) -> Option<u64> {
-    let most = points.iter().max_by_key(|p| (p.bytes, p.handles, p.dmabufs, std::cmp::Reverse(p.seq)))?;
+    let most = points.iter().max_by_key(|p| {
+        (p.handles + p.dmabufs > 0, p.bytes, p.handles, p.dmabufs, std::cmp::Reverse(p.seq))
+    })?;
     (most.bytes + most.handles + most.dmabufs > 0).then_some(most.seq)
 }
 

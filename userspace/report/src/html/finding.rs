@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gemscope_engine::{Class, Finding, HolderKind, LifeEvent, RuleId};
+use gemscope_engine::{Class, Finding, HolderKind, LifeEvent, RuleId, What};
 use maud::{Markup, html};
 
 use super::stack::{self, Told};
@@ -45,7 +45,11 @@ pub(super) fn whole(names: &Names<'_>, f: &Finding, more: Option<(usize, u64)>) 
     let teller = teller(names);
     let mut told = Told::default();
     let begun = f.conflict.as_ref().filter(|_| leak).unwrap_or(&f.event);
+    let taken = leak && is_taking(begun.what);
+    // Of what the kernel leaks there is no stack of the taking: where it was made is the next best.
     let place = stack::place(names, &begun.at);
+    let made = f.life.iter().find(|e| place.is_empty() && !stack::place(names, &e.at).is_empty());
+    let place = made.map_or(place, |e| stack::place(names, &e.at));
     html! {
         article.finding id=(id) aria-labelledby=(format!("{id}-h")) {
             h3 id=(format!("{id}-h")) {
@@ -59,10 +63,10 @@ pub(super) fn whole(names: &Names<'_>, f: &Finding, more: Option<(usize, u64)>) 
             dl.key {
                 dt { @if leak { "What leaks" } @else { "What" } }
                 dd { (teller.what(f)) }
-                dt { @if leak { "Who took it" } @else { "Who did it" } }
+                dt { @if taken { "Who took it" } @else if leak { "Whose it was" } @else { "Who did it" } }
                 dd { (names.process(teller.culprit(f))) }
                 @if !place.is_empty() {
-                    dt { @if leak { "Taken in" } @else { "Where" } }
+                    dt { @if made.is_some() { "Made in" } @else if taken { "Taken in" } @else { "Where" } }
                     dd { @for (i, frame) in place.iter().enumerate() {
                         @if i > 0 { span.by { " called by " } }
                         code { (frame) }
@@ -75,8 +79,9 @@ pub(super) fn whole(names: &Names<'_>, f: &Finding, more: Option<(usize, u64)>) 
                 dt { "What to do" }
                 dd { (capital(rule.advice)) "." }
             }
+            @if let Some(made) = made { (event(&teller, "Made", made, &mut told, &id)) }
             @if let Some(earlier) = &f.conflict {
-                (event(&teller, if leak { "Taken" } else { "Earlier" }, earlier, &mut told, &id))
+                (event(&teller, if taken { "Taken" } else { "Earlier" }, earlier, &mut told, &id))
             }
             (event(&teller, if leak { "Left" } else { "Broken" }, &f.event, &mut told, &id))
             @if let Some(drawing) = graph::drawing(names, f, &format!("{id}-graph")) {
@@ -96,6 +101,24 @@ pub(super) fn whole(names: &Names<'_>, f: &Finding, more: Option<(usize, u64)>) 
             p.note { "More: " code { "gemscope explain " (f.rule.name()) } }
         }
     }
+}
+
+/// Is it the taking of a reference? A leak inside the kernel is told from the last that was given back.
+const fn is_taking(what: What) -> bool {
+    !matches!(
+        what,
+        What::HandleClosed
+            | What::HandleClosedByFile
+            | What::FdClosed
+            | What::FdClosedAtExit
+            | What::Detached
+            | What::Put
+            | What::LastPut
+            | What::FileReleased
+            | What::Released
+            | What::RefZero
+            | What::Unmapped
+    )
 }
 
 /// With a capital letter, and without the full stop that the sentence gives.

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::axis::px;
 use super::graph::cut;
-use super::{Moment, Report};
+use super::{Moment, Report, tables};
 use crate::names::{Names, number, plural, size};
 use crate::text::stack::trim_runtime;
 
@@ -70,7 +70,7 @@ struct Placed<'a> {
 
 /// The section of the flame graph.
 pub(super) fn section(report: &Report<'_>) -> Markup {
-    let moment = &report.moment;
+    let moment = &report.taken;
     let sites = &moment.survey.sites;
     let by_bytes = sites.iter().all(|s| s.bytes > 0);
     html! {
@@ -86,6 +86,7 @@ pub(super) fn section(report: &Report<'_>) -> Markup {
                     "; a buffer that is held twice counts twice. A tap or click widens a frame."
                 }
                 (drawing(&report.names, moment, by_bytes))
+                (tables::sites(&report.names, moment))
             }
         }
     }

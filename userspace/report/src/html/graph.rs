@@ -11,18 +11,19 @@ use super::axis::px;
 use crate::graph::{Edge, Graph, Node, Tie};
 use crate::names::{Names, size};
 
-const WIDTH: f64 = 168.0;
+const WIDTH: f64 = 166.0;
 const HEIGHT: f64 = 56.0;
 /// Between boxes of one column, and between columns.
 const BELOW: f64 = 14.0;
-const GAP: f64 = 102.0;
+const GAP: f64 = 98.0;
 const MARGIN: f64 = 10.0;
 /// The horizontal part of a line, which carries its label.
-const STUB: f64 = 78.0;
+const STUB: f64 = 76.0;
 /// Boxes shown of one column.
 const MOST: usize = 16;
 /// Characters that fit into a box.
-const CHARS: usize = 26;
+const CHARS: usize = 25;
+const BOLD: usize = 20;
 
 /// A box that is shown.
 struct Placed {
@@ -227,7 +228,7 @@ fn words(names: &Names<'_>, node: &Node) -> Words {
         }
         Node::Object(e) | Node::Handle(e) | Node::Dmabuf(e) => new("", names.entity(e), String::new()),
         Node::Cache(file, handle) => {
-            new("PRIME cache entry", format!("of handle {handle}"), names.file(file))
+            new("PRIME cache entry", String::new(), format!("of handle {handle}, {}", names.file(file)))
         }
         Node::Fd(tgid, n) => new("dma-buf fd", fd(n), names.process(tgid)),
         Node::PathFd(tgid, n) => new("O_PATH fd", fd(n), names.process(tgid)),
@@ -247,7 +248,7 @@ fn boxed(names: &Names<'_>, node: &Node, at: &Placed, root: bool) -> Markup {
             title { (whole) }
             rect x=(px(at.x)) y=(px(at.y)) width=(px(WIDTH)) height=(px(HEIGHT)) rx="6" {}
             text.main x=(x) y=(px(at.y + if more.is_empty() { 33.0 } else { 24.0 })) {
-                (cut(format!("{kind} {name}").trim(), CHARS - 2))
+                (cut(format!("{kind} {name}").trim(), BOLD))
             }
             @if !more.is_empty() {
                 text.more x=(x) y=(px(at.y + 43.0)) { (cut(&more, CHARS)) }

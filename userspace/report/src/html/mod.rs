@@ -53,8 +53,10 @@ pub struct Report<'a> {
     pub series: &'a Series,
     /// when handles and dma-bufs lived
     pub lives: &'a Lives,
-    /// the moment that tables and call sites are of
-    pub moment: Moment<'a>,
+    /// the moment that the tables are of
+    pub alive: Moment<'a>,
+    /// the moment that call sites are of: often earlier, when at the end nothing was outstanding that was seen being taken
+    pub taken: Moment<'a>,
     /// wall-clock time of the beginning of the recording, for people; empty when not known
     pub started: &'a str,
     /// commands that show the same again, one a line
@@ -63,14 +65,14 @@ pub struct Report<'a> {
     pub version: &'a str,
 }
 
-/// The moment that tables and call sites are of.
+/// A moment of a machine.
 #[derive(Clone, Copy)]
 pub struct Moment<'a> {
     /// what there was
     pub world: World<'a>,
     /// as tables
     pub survey: &'a Survey,
-    /// it is the one with the most, because at the end there was nothing left
+    /// it is the one with the most, because at the end there was nothing to show
     pub peak: bool,
     /// the time that is told as zero, `CLOCK_MONOTONIC` ns
     pub start_ns: u64,
@@ -81,7 +83,7 @@ impl Moment<'_> {
     fn when(&self) -> String {
         if self.peak {
             let ns = self.world.now_ns.saturating_sub(self.start_ns);
-            format!("at the peak, +{}: nothing was left at the end", axis::duration(ns))
+            format!("at the peak (+{}): at the end no reference was outstanding", axis::duration(ns))
         } else {
             "at the end".to_owned()
         }
@@ -125,7 +127,7 @@ impl Report<'_> {
     /// Name of a process, by whoever knows it.
     fn names_of_process(&self, tgid: u32) -> String {
         match self.names.comm(tgid).as_str() {
-            "" => self.moment.process(tgid),
+            "" => self.alive.process(tgid),
             _ => self.names.process(tgid),
         }
     }
@@ -139,7 +141,7 @@ impl Report<'_> {
             (timeline::section(self))
             (growth::section(self))
             (flame::section(self))
-            (tables::section(&self.names, &self.moment))
+            (tables::section(&self.alive))
         };
         let page = html! {
             (DOCTYPE)

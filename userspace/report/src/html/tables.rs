@@ -1,4 +1,4 @@
-//! Tables: what is alive by process, by buffer and by call site. The script makes heads into buttons that sort; without it
+//! Tables: what is alive by process and by buffer, and call sites. The script makes heads into buttons that sort; without it
 //! they are in a useful order already.
 
 use gemscope_trace::StackKind;
@@ -68,7 +68,7 @@ fn more(hidden: usize, what: &str) -> Markup {
 }
 
 /// The section of tables.
-pub(super) fn section(names: &Names<'_>, moment: &Moment<'_>) -> Markup {
+pub(super) fn section(moment: &Moment<'_>) -> Markup {
     let survey = moment.survey;
     html! {
         section #alive aria-labelledby="alive-h" {
@@ -80,7 +80,6 @@ pub(super) fn section(names: &Names<'_>, moment: &Moment<'_>) -> Markup {
             }
             @if !survey.processes.is_empty() { (processes(moment)) }
             @if !survey.buffers.is_empty() { (buffers(moment)) }
-            @if !survey.sites.is_empty() { (sites(names, moment)) }
         }
     }
 }
@@ -199,7 +198,8 @@ fn held_by(moment: &Moment<'_>, b: &Buffer) -> String {
     words.join(", ")
 }
 
-fn sites(names: &Names<'_>, moment: &Moment<'_>) -> Markup {
+/// The call sites.
+pub(super) fn sites(names: &Names<'_>, moment: &Moment<'_>) -> Markup {
     const COLUMNS: &[Column] = &[
         Column::text("taken in"),
         Column::text("what"),
@@ -228,7 +228,7 @@ fn sites(names: &Names<'_>, moment: &Moment<'_>) -> Markup {
         } }
     });
     html! {
-        (table("sites", "Where it was taken, most bytes first", COLUMNS, rows))
+        (table("sites", "Call sites, most bytes first", COLUMNS, rows))
         (more(all.len().saturating_sub(SITES), "call sites"))
     }
 }
