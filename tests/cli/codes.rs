@@ -75,9 +75,8 @@ const fn noise(i: u64) -> u64 {
     (i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17).wrapping_mul(0xbf58_476d_1ce4_e5b9)
 }
 
-#[test]
-fn a_torn_trace_is_judged_up_to_the_tear() {
-    // An early cut leaves no whole block of records.
+/// A trace of several blocks: an early cut leaves no whole block of records.
+pub fn long_trace() -> Vec<u8> {
     let whole: Vec<Record> = (0..20_000u64)
         .map(|i| {
             let mut record = Record::new(
@@ -89,7 +88,12 @@ fn a_torn_trace_is_judged_up_to_the_tear() {
             record
         })
         .collect();
-    let bytes = trace(&whole);
+    trace(&whole)
+}
+
+#[test]
+fn a_torn_trace_is_judged_up_to_the_tear() {
+    let bytes = long_trace();
     let (_dir, path) = file(&bytes[..bytes.len() * 3 / 4]);
     gemscope()
         .arg("replay")

@@ -66,7 +66,7 @@ fn moment<'a>(of: &'a Played, survey: &'a Survey, start_ns: u64, peak: bool) -> 
 /// Where records come from. They may be played again.
 enum Input<'a> {
     Trace(&'a Path),
-    Model(Run),
+    Model(Box<Run>),
 }
 
 impl<'a> Input<'a> {
@@ -74,7 +74,7 @@ impl<'a> Input<'a> {
         match (&args.source, &args.file) {
             (Some(source), _) => {
                 let model = ModelArgs { source: None, seed: args.seed, worst: args.worst };
-                Ok(Self::Model(Run::of(source, &model)?))
+                Ok(Self::Model(Box::new(Run::of(source, &model)?)))
             }
             (None, Some(file)) => Ok(Self::Trace(file)),
             (None, None) => anyhow::bail!("give a trace, or a scenario with --source"),

@@ -116,12 +116,7 @@ impl Report<'_> {
         let lives = lives.iter().flat_map(|l| [l.begin.ts_ns, l.end_ns]);
         let findings = self.names.judgement.findings.iter().map(|f| f.event.at);
         let findings = findings.filter(gemscope_engine::Stamp::is_known).map(|at| at.ts_ns);
-        let points = self.series.points();
-        let changed = points.windows(2).filter_map(|w| match w {
-            [a, b] if (a.handles, a.dmabufs, a.bytes) != (b.handles, b.dmabufs, b.bytes) => Some(b.ts_ns),
-            _ => None,
-        });
-        Window::around(lives.chain(findings).chain(changed), self.zero_ns(), end)
+        Window::around(lives.chain(findings), self.zero_ns(), end)
     }
 
     /// Name of a process, by whoever knows it.

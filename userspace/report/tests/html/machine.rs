@@ -211,7 +211,7 @@ pub fn leak(number: u32, stack: i32) -> Finding {
         conflict: Some(LifeEvent { what: What::HandleCreated, at: at(10) }),
         holders: holders.into_iter().enumerate().map(taken).collect(),
         life: vec![LifeEvent { what: What::Born, at: at(9) }],
-        tainted: number % 2 == 0,
+        tainted: number.is_multiple_of(2),
         proven: false,
     }
 }
