@@ -215,6 +215,7 @@ def main():
                     look(driver, path)
                 except Exception as error:
                     check(os.path.basename(path), "it can be looked at", False, str(error).splitlines()[0])
+                    driver.get_log("browser")
         finally:
             driver.quit()
     return 1 if failed else 0

@@ -122,9 +122,10 @@ mod tests {
 
     #[test]
     fn ticks_are_round() {
-        assert_eq!(ticks(10, 4, false), [5, 10]);
+        assert_eq!(ticks(10, 4, false), [2, 4, 6, 8, 10]);
         assert_eq!(ticks(100, 4, false), [50, 100]);
         assert_eq!(ticks(7, 4, false), [1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(ticks(70, 4, false), [20, 40, 60]);
         assert_eq!(ticks(3 << 20, 3, true), [1 << 20, 2 << 20, 3 << 20]);
         assert!(ticks(u64::MAX, 4, true).len() <= 8 && ticks(u64::MAX, 4, false).len() <= 8);
         assert_eq!(ticks(0, 4, false), [] as [u64; 0]);

@@ -18,7 +18,7 @@ const BELOW: f64 = 14.0;
 const GAP: f64 = 98.0;
 const MARGIN: f64 = 10.0;
 /// The horizontal part of a line, which carries its label.
-const STUB: f64 = 76.0;
+const STUB: f64 = 52.0;
 /// Boxes shown of one column.
 const MOST: usize = 16;
 /// Characters that fit into a box.
@@ -60,7 +60,7 @@ pub(super) fn drawing(names: &Names<'_>, finding: &Finding, id: &str) -> Option<
                     g.edge.plain[line.tie == Tie::Holds] {
                         title { (told(names, &graph, line.edge)) }
                         path d=(line.path) marker-end=(format!("url(#{id}-arrow)")) {}
-                        text x=(px(line.label.0)) y=(px(line.label.1)) text-anchor=(line.anchor) { (line.tie.name()) }
+                        text x=(px(line.label.0)) y=(px(line.label.1)) text-anchor=(line.anchor) { (label(line.tie)) }
                     }
                 }
                 @for p in &placed {
@@ -74,6 +74,15 @@ pub(super) fn drawing(names: &Names<'_>, finding: &Finding, id: &str) -> Option<
             p.note { "… and " (hidden) " more that are not drawn: the list below has them." }
         }
     })
+}
+
+/// Short enough that two lines which run towards each other have room for both.
+const fn label(tie: Tie) -> &'static str {
+    match tie {
+        Tie::Exported => "export",
+        Tie::Imports => "import",
+        Tie::Link | Tie::Holds => tie.name(),
+    }
 }
 
 fn count(graph: &Graph) -> String {

@@ -53,7 +53,7 @@ pub(super) fn table(
     rows: impl Iterator<Item = Markup>,
 ) -> Markup {
     html! {
-        div.scroll tabindex="0" role="group" aria-label=(caption) {
+        div.scroll.tall tabindex="0" role="group" aria-label=(caption) {
             table.sortable id=(id) {
                 caption { (caption) }
                 thead { tr { @for c in columns { th scope="col" class=[c.number.then_some("n")] { (c.name) } } } }

@@ -22,8 +22,9 @@ const WIDTH: f64 = 1000.0;
 const LEFT: f64 = 12.0;
 const RIGHT: f64 = 30.0;
 const TOP: f64 = 24.0;
-const LANE: f64 = 18.0;
-const BAR: f64 = 12.0;
+/// A lane with its bar, where bars have names and where they are many.
+const NAMED_LANE: (f64, f64) = (18.0, 12.0);
+const NARROW_LANE: (f64, f64) = (8.0, 6.0);
 const HEAD: f64 = 22.0;
 
 /// A bar that is drawn.
@@ -80,6 +81,7 @@ fn drawing(report: &Report<'_>, lives: &[Life]) -> Markup {
     }
     let about = about(&report.names.judgement.findings);
     let named = lives.len() <= NAMED;
+    let (lane_height, _) = if named { NAMED_LANE } else { NARROW_LANE };
     let mut y = TOP;
     let mut heads = Vec::new();
     let mut bars = Vec::new();
@@ -109,12 +111,12 @@ fn drawing(report: &Report<'_>, lives: &[Life]) -> Markup {
                 life,
                 x,
                 width,
-                y: y + lane as f64 * LANE,
+                y: y + lane as f64 * lane_height,
                 finding: about.get(&key).copied(),
                 name,
             });
         }
-        y += lanes.len() as f64 * LANE + 4.0;
+        y += lanes.len() as f64 * lane_height + 4.0;
     }
     let hidden = groups.len().saturating_sub(GROUPS);
     let height = y + 24.0;
@@ -168,9 +170,10 @@ fn bar_name(life: &Life) -> String {
 
 fn one(report: &Report<'_>, bar: &Bar<'_>, zero: u64, named: bool) -> Markup {
     let Bar { life, x, width, y, finding, name } = bar;
+    let (_, full) = if named { NAMED_LANE } else { NARROW_LANE };
     let (kind, height) = match life.of {
-        Of::Handle(..) => ("handle", BAR),
-        Of::Dmabuf(_) => ("dmabuf", BAR / 2.0),
+        Of::Handle(..) => ("handle", full),
+        Of::Dmabuf(_) => ("dmabuf", full / 2.0),
     };
     let end = match (finding, life.end) {
         (Some(_), _) => "found",
@@ -194,10 +197,10 @@ fn one(report: &Report<'_>, bar: &Bar<'_>, zero: u64, named: bool) -> Markup {
         duration(life.ns())
     );
     let wide = *width >= name.chars().count() as f64 * 6.5 + 8.0;
-    let (text_x, inside) = if wide && height == BAR { (x + 4.0, true) } else { (x + width + 4.0, false) };
+    let (text_x, inside) = if wide && height == full { (x + 4.0, true) } else { (x + width + 4.0, false) };
     let drawn = html! {
         title { (title) }
-        rect x=(px(*x)) y=(px(y + (BAR - height) / 2.0)) width=(px(*width)) height=(px(height)) rx="2" {}
+        rect x=(px(*x)) y=(px(y + (full - height) / 2.0)) width=(px(*width)) height=(px(height)) rx="2" {}
         @if named && (inside || text_x < WIDTH - 80.0) {
             text.inside[inside] x=(px(text_x)) y=(px(y + 10.0)) { (cut(name, 24)) }
         }
