@@ -17,8 +17,9 @@ const HEIGHT: f64 = 56.0;
 const BELOW: f64 = 14.0;
 const GAP: f64 = 98.0;
 const MARGIN: f64 = 10.0;
-/// The horizontal part of a line, which carries its label.
-const STUB: f64 = 52.0;
+/// A line is horizontal at both ends, the first of which carries its label. Both are equally long: of two lines between
+/// the same boxes none crosses the other.
+const STUB: f64 = 38.0;
 /// Boxes shown of one column.
 const MOST: usize = 16;
 /// Characters that fit into a box.
@@ -179,9 +180,9 @@ fn lines<'a>(graph: &'a Graph, placed: &[Placed]) -> Vec<Line<'a>> {
                 px(x0),
                 px(y0),
                 px(way * STUB),
-                px(x1 - way * 12.0),
+                px(x1 - way * STUB),
                 px(y1),
-                px(way * 11.0)
+                px(way * (STUB - 1.0))
             );
             let anchor = if right { "start" } else { "end" };
             Line { edge, tie: edge.tie, path, label: (x0 + way * 5.0, y0 - 4.0), anchor }
