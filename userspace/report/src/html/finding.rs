@@ -19,16 +19,12 @@ pub(super) const fn teller<'a>(names: &'a Names<'a>) -> Teller<'a> {
     Teller { names, palette: &PLAIN }
 }
 
-/// The anchor of a finding or near miss.
+/// The anchor of a finding.
 pub(super) fn anchor(f: &Finding) -> String {
-    if f.rule.class() == Class::NearMiss {
-        format!("near-miss-{}", f.number)
-    } else {
-        format!("finding-{}", f.number)
-    }
+    format!("finding-{}", f.number)
 }
 
-/// `certain` or `uncertain`, and its class.
+/// `certain` or `uncertain`.
 pub(super) fn surety(f: &Finding) -> Markup {
     if f.tainted {
         html! { span.tag.warn { "uncertain" } }

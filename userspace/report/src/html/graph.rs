@@ -210,11 +210,11 @@ struct Words {
 
 fn words(names: &Names<'_>, node: &Node) -> Words {
     let new = |kind, name: String, more: String| {
-        let whole = match more.as_str() {
-            "" => format!("{kind} {name}"),
-            more => format!("{kind} {name}, {more}"),
-        };
-        Words { kind, name, more, whole: whole.trim().replace("  ", " ") }
+        let mut whole = format!("{kind} {name}").trim().to_owned();
+        if !more.is_empty() {
+            whole.push_str(&format!(", {more}"));
+        }
+        Words { kind, name, more, whole }
     };
     let bytes = |n: u64| if n == 0 { String::new() } else { size(n) };
     let fd = |fd: i32| if fd < 0 { String::new() } else { fd.to_string() };
@@ -225,12 +225,7 @@ fn words(names: &Names<'_>, node: &Node) -> Words {
         }
         Node::Dmabuf(e @ Entity::DmaBuf { ino, id, size }) => {
             let name = match (ino, id) {
-                (0, 0) => {
-                    return Words {
-                        whole: names.entity(e),
-                        ..new("dma-buf", "not made".to_owned(), bytes(size))
-                    };
-                }
+                (0, 0) => return new("its dma-buf", String::new(), bytes(size)),
                 (0, id) => format!("#{id}"),
                 (ino, _) => format!("inode {ino}"),
             };
