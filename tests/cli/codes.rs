@@ -75,14 +75,14 @@ const fn noise(i: u64) -> u64 {
     (i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17).wrapping_mul(0xbf58_476d_1ce4_e5b9)
 }
 
-/// A trace of two blocks, cut within the second one.
+/// A trace of several blocks, cut within the last one.
 pub fn torn() -> Vec<u8> {
-    let bytes = births();
+    let bytes = long_trace();
     bytes[..bytes.len() * 3 / 4].to_vec()
 }
 
-/// Many births that do not compress.
-fn births() -> Vec<u8> {
+/// A trace of several blocks: an early cut leaves no whole block of records.
+pub fn long_trace() -> Vec<u8> {
     let whole: Vec<Record> = (0..20_000u64)
         .map(|i| {
             let mut record = Record::new(
@@ -99,8 +99,7 @@ fn births() -> Vec<u8> {
 
 #[test]
 fn a_torn_trace_is_judged_up_to_the_tear() {
-    // An early cut leaves no whole block of records.
-    let bytes = births();
+    let bytes = long_trace();
     let (_dir, path) = file(&torn());
     gemscope()
         .arg("replay")

@@ -9,6 +9,7 @@ mod golden;
 mod help;
 mod model;
 mod readme;
+mod report;
 mod sequences;
 mod snapshot;
 mod top;

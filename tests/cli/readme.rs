@@ -24,6 +24,20 @@ fn blocks(section: &str) -> Vec<Vec<&str>> {
 }
 
 #[test]
+fn a_report_to_hand_on() {
+    let section = section("Use it");
+    let dir = tempfile::tempdir().unwrap();
+    let line = blocks(&section).into_iter().flatten().find(|l| l.starts_with("gemscope report ")).unwrap();
+    let words = line.split_whitespace().skip(1).map(|w| match w {
+        "leak.gemtrace" => crate::DEMO.into(),
+        "leak.html" => dir.path().join(w).into_os_string(),
+        w => w.into(),
+    });
+    gemscope().args(words).assert().code(0).stdout_eq("").stderr_eq("");
+    assert!(std::fs::read_to_string(dir.path().join("leak.html")).unwrap().contains("id=\"finding-1\""));
+}
+
+#[test]
 fn what_a_kernel_would_do() {
     let section = section("Ask what a kernel would do");
     let mut said = String::new();

@@ -11,6 +11,7 @@ mod expect;
 mod extract;
 mod fixtures;
 mod history;
+mod html;
 mod index;
 mod initramfs;
 mod kernels;

@@ -131,6 +131,22 @@ fn from_backports(package: &str) -> Result<()> {
     Ok(())
 }
 
+/// Makes sure that there is a browser, what drives it, and letters for it to draw.
+///
+/// # Errors
+/// When something is missing and cannot be installed.
+pub fn browser() -> Result<()> {
+    let files = [
+        ("/usr/bin/chromium", "chromium"),
+        ("/usr/bin/chromedriver", "chromium-driver"),
+        ("/usr/lib/python3/dist-packages/selenium/__init__.py", "python3-selenium"),
+        ("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", "fonts-dejavu-core"),
+    ];
+    let missing: Vec<&str> =
+        files.iter().filter(|(file, _)| !Path::new(file).exists()).map(|(_, package)| *package).collect();
+    install(&missing)
+}
+
 /// Makes sure that the eBPF object can be built.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::matrix::{self, MatrixArgs, Tally};
 use crate::pages::PagesArgs;
-use crate::{ebpf, pages, perfetto, setup, summary, tool, workspace};
+use crate::{ebpf, html, pages, perfetto, setup, summary, tool, workspace};
 
 /// What is asked of the tests.
 #[derive(Debug, Args)]
@@ -64,6 +64,12 @@ const STEPS: &[Step] = &[
         about: "the engine against the model: every interleaving of every scenario in every profile",
         prepare: setup::c_compiler,
         run: truth,
+    },
+    Step {
+        name: "html",
+        about: "the pages of `gemscope report` in a browser",
+        prepare: html::prepare,
+        run: html::run,
     },
     Step {
         name: "ebpf",
@@ -226,7 +232,7 @@ mod tests {
         let error = run(&args).expect_err("no such step");
         assert_eq!(
             error.to_string(),
-            "unknown step `fmtt`: the steps are fmt, clippy, test, pages, perfetto, truth, ebpf, vm-matrix"
+            "unknown step `fmtt`: the steps are fmt, clippy, test, pages, perfetto, truth, html, ebpf, vm-matrix"
         );
     }
 }

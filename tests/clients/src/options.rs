@@ -289,7 +289,7 @@ pub fn usage() -> String {
         "Performs DRM and dma-buf operations on real devices, for tests of tracers.\n\n\
          usage: gemclient SCENARIO [OPTIONS]\n       gemclient list [--json]\n       \
          gemclient fault NAME [--right] | --list | --clean-up\n       gemclient faults-all [--right]\n       \
-         gemclient terminal SECONDS KEYS CMD [ARG...]\n\n\
+         gemclient terminal FILE KEYS CMD [ARG...]\n\n\
          exit codes: 0 done as described, 1 unexpected kernel answer, 2 usage, 77 skipped (device or ioctl missing)\n\n\
          options (`gemclient list` says which scenario takes which):\n",
     );

@@ -1,5 +1,5 @@
-//! A program on a terminal of its own: for tests of what draws. Its output is passed on as it comes; for a while at first
-//! nobody reads it, as when a window is frozen; then keys are pressed.
+//! A program on a terminal of its own: for tests of what draws. At first nobody reads what it draws, as when a window is frozen;
+//! when a file appears it is passed on as it comes, and keys are pressed.
 
 use std::ffi::CString;
 use std::io::Write as _;
@@ -10,8 +10,8 @@ use crate::outcome::{Failed, Outcome, Stop};
 
 /// What is to be run, and how.
 pub struct Request {
-    /// For so long nothing is read from the terminal.
-    pub blind: Duration,
+    /// Nothing is read from the terminal before this file exists; empty: from the beginning.
+    pub blind_until: String,
     /// Each is pressed after a second.
     pub keys: String,
     /// The program and its arguments.
@@ -52,7 +52,9 @@ pub fn run(request: &Request) -> Outcome {
         pid => {
             // SAFETY: forkpty gave this descriptor to us and nobody else has it.
             let terminal = unsafe { <std::fs::File as std::os::fd::FromRawFd>::from_raw_fd(terminal) };
-            std::thread::sleep(request.blind);
+            while !request.blind_until.is_empty() && !std::path::Path::new(&request.blind_until).exists() {
+                std::thread::sleep(Duration::from_millis(20));
+            }
             attend(&terminal, &request.keys)?;
             match crate::sys::process::wait(pid)? {
                 crate::sys::process::Ended::Exit(0) => Ok(()),
@@ -91,19 +93,18 @@ fn attend(terminal: &std::fs::File, keys: &str) -> Outcome {
     }
 }
 
-/// Reads what follows `terminal`: `SECONDS KEYS CMD ARG…`.
+/// Reads what follows `terminal`: `FILE KEYS CMD ARG…`.
 ///
 /// # Errors
 /// A message for the user.
 pub fn parse(args: &[String]) -> Result<Request, String> {
-    let [seconds, keys, command @ ..] = args else {
-        return Err("`terminal` needs SECONDS, KEYS and a command".to_owned());
+    let [blind_until, keys, command @ ..] = args else {
+        return Err("`terminal` needs FILE, KEYS and a command".to_owned());
     };
     if command.is_empty() {
         return Err("`terminal` needs a command".to_owned());
     }
-    let blind = seconds.parse().map_err(|_| format!("`{seconds}` is not a number of seconds"))?;
-    Ok(Request { blind: Duration::from_secs(blind), keys: keys.clone(), command: command.to_vec() })
+    Ok(Request { blind_until: blind_until.clone(), keys: keys.clone(), command: command.to_vec() })
 }
 
 #[cfg(test)]
@@ -112,12 +113,12 @@ mod tests {
 
     #[test]
     fn a_program_has_a_terminal_and_gets_keys() {
-        let args = ["0", "x\n", "sh", "-c", "stty size && read word && test \"$word\" = x"];
+        let args = ["", "x\n", "sh", "-c", "stty size && read word && test \"$word\" = x"];
         let request = parse(&args.map(str::to_owned)).unwrap();
         assert!(run(&request).is_ok());
-        let request = parse(&["0", "", "false"].map(str::to_owned)).unwrap();
+        let request = parse(&["", "", "false"].map(str::to_owned)).unwrap();
         assert!(run(&request).is_err());
         assert!(parse(&["1".to_owned(), String::new()]).is_err());
-        assert!(parse(&["x", "", "true"].map(str::to_owned)).is_err());
+        assert!(parse(&["x", ""].map(str::to_owned)).is_err());
     }
 }

@@ -1,5 +1,6 @@
 //! Arguments as typed. What they mean together is resolved by the commands.
 
+mod report;
 pub mod snapshot;
 
 use std::ffi::OsString;
@@ -16,6 +17,7 @@ mod top;
 pub use top::TopArgs;
 pub mod export;
 pub use export::ExportArgs;
+pub use report::ReportArgs;
 
 /// Exit codes, for the help of every command.
 const EXIT_CODES: &str = "\
@@ -70,6 +72,8 @@ pub enum Command {
     Snapshot(snapshot::SnapshotArgs),
     /// Make another tool's file of a trace: Perfetto, folded stacks, CSV, JSON lines
     Export(ExportArgs),
+    /// Write the report of a trace as one HTML page, for people who do not have it
+    Report(ReportArgs),
     /// Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era
     Explore(ExploreArgs),
     /// What a rule means; without one, all rules

@@ -12,6 +12,7 @@ mod explore;
 mod fixture;
 mod model;
 pub mod pipeline;
+mod play;
 mod scenario;
 mod snapshot;
 pub mod source;
@@ -86,6 +87,7 @@ fn run(command: Command, ui: &Ui) -> anyhow::Result<Exit> {
         Command::Replay(args) => commands::replay::run(&args, ui),
         Command::Snapshot(args) => commands::snapshot::run(&args, ui),
         Command::Export(args) => commands::export::run(&args),
+        Command::Report(args) => commands::report::run(&args),
         Command::Explore(args) => commands::explore::run(&args, ui),
         Command::Explain(args) => commands::explain::run(&args, ui),
         Command::Doctor(args) => commands::doctor::run(&args, ui),

@@ -8,6 +8,7 @@ use gemscope_engine::Config;
 use gemscope_model::{Era, Fact, Limits, Move, Recorder, Scenario, play_way, run};
 use gemscope_probes::catalogue::{Row, rows};
 use gemscope_report::Context;
+use gemscope_report::happening::Happening;
 use gemscope_trace::{
     AtExit, Definition, Definitions, Host, ProbeEntry, ProbeState, Process, ScopeInfo, Summary, TraceHeader,
     Writer,
@@ -16,6 +17,7 @@ use gemscope_trace::{
 use crate::args::ModelArgs;
 use crate::explore::{self, Crew};
 use crate::pipeline::Judge;
+use crate::play::{Played, Player};
 use crate::source::{self, Judged, Options};
 use crate::values::Source;
 use crate::{scenario, ui};
@@ -108,6 +110,16 @@ impl Run {
             definitions.add(d);
         });
         source::conclude(judge, context, definitions)
+    }
+
+    /// Plays it into a scene, to its end or to the record of number `options.until`.
+    pub fn play(&self, options: &Options, told: &mut dyn FnMut(&Happening)) -> Played {
+        let mut player = Player::new(self.header.clone(), options);
+        let until = options.until.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
+        player.ingest(self.records.get(..until).unwrap_or(&self.records), told);
+        let mut definitions = Definitions::new();
+        definitions.extend(self.definitions());
+        player.finish(definitions)
     }
 
     /// Writes it as a trace.

@@ -111,8 +111,10 @@ impl Graph {
             Entity::Handle { object, size, .. } if object != 0 => {
                 let object = self.node(Node::Object(Entity::Object { id: object, size }));
                 let handle = self.node(Node::Handle(entity));
-                let known = holders.iter().find(|h| h.kind == HolderKind::Handle(entity));
-                self.edge(handle, object, Tie::Holds, known.map(|h| h.taken).unwrap_or_default());
+                // One that was closed holds nothing any more.
+                if let Some(known) = holders.iter().find(|h| h.kind == HolderKind::Handle(entity)) {
+                    self.edge(handle, object, Tie::Holds, known.taken);
+                }
                 object
             }
             Entity::Object { .. } => self.node(Node::Object(entity)),
@@ -127,13 +129,33 @@ impl Graph {
             _ => None,
         });
         let buf = match (entity, exported) {
+            // A second dma-buf of an object: the ledger tells of what holds the first.
+            (Entity::DmaBuf { id, .. }, Some((first @ Entity::DmaBuf { id: other, .. }, taken)))
+                if id != other =>
+            {
+                let node = self.node(Node::Dmabuf(first));
+                if let Some(object) = holders.iter().find_map(object_of) {
+                    let object = self.node(Node::Object(object));
+                    self.edge(node, object, Tie::Exported, taken);
+                }
+                Some(node)
+            }
             (Entity::DmaBuf { .. }, _) => Some(root),
             (_, Some((buf, taken))) => {
                 let node = self.node(Node::Dmabuf(buf));
                 self.edge(node, root, Tie::Exported, taken);
                 Some(node)
             }
-            _ => None,
+            // The object imports it, or its name is not known: then its number is 0.
+            _ => {
+                let linked = holders.iter().find_map(|h| match h.kind {
+                    HolderKind::Link(buf @ Entity::DmaBuf { .. }) => Some(buf),
+                    _ => None,
+                });
+                let unnamed = Entity::DmaBuf { ino: 0, id: 0, size: entity.size() };
+                let buf = linked.or_else(|| holders.iter().any(holds_dmabuf).then_some(unnamed));
+                buf.map(|buf| self.node(Node::Dmabuf(buf)))
+            }
         };
         let mut attachments = 0;
         for holder in holders {
@@ -213,11 +235,91 @@ impl Graph {
     }
 }
 
+/// Is it a reference that only a dma-buf can have?
+const fn holds_dmabuf(holder: &Holder) -> bool {
+    matches!(
+        holder.kind,
+        HolderKind::Cache { .. }
+            | HolderKind::Fd { .. }
+            | HolderKind::PathFd { .. }
+            | HolderKind::Link(Entity::Object { .. })
+            | HolderKind::Importer(_)
+            | HolderKind::Attachment
+    )
+}
+
+/// The object that a reference speaks of.
+const fn object_of(holder: &Holder) -> Option<Entity> {
+    match holder.kind {
+        HolderKind::Link(object @ Entity::Object { .. }) => Some(object),
+        HolderKind::Handle(Entity::Handle { object, size, .. }) if object != 0 => {
+            Some(Entity::Object { id: object, size })
+        }
+        _ => None,
+    }
+}
+
 /// The same thing, whatever was known of its size when it was told.
 fn same(a: &Node, b: &Node) -> bool {
     match (a, b) {
         (Node::Object(Entity::Object { id: a, .. }), Node::Object(Entity::Object { id: b, .. })) => a == b,
         (Node::Dmabuf(Entity::DmaBuf { id: a, .. }), Node::Dmabuf(Entity::DmaBuf { id: b, .. })) => a == b,
         _ => a == b,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HANDLE: Entity = Entity::Handle { file: 1, handle: 1, incarnation: 0, object: 1, size: 4096 };
+    const OBJECT: Entity = Entity::Object { id: 1, size: 4096 };
+    const FIRST: Entity = Entity::DmaBuf { ino: 7, id: 1, size: 4096 };
+    const SECOND: Entity = Entity::DmaBuf { ino: 8, id: 2, size: 4096 };
+    const UNNAMED: Entity = Entity::DmaBuf { ino: 0, id: 0, size: 4096 };
+
+    /// The references as pairs of nodes.
+    #[track_caller]
+    fn check(entity: Entity, kinds: &[HolderKind], expect: &[(Node, Tie, Node)]) {
+        let mut graph = Graph::default();
+        let holders: Vec<_> =
+            kinds.iter().map(|kind| Holder { kind: *kind, taken: Stamp::default() }).collect();
+        graph.add(entity, &holders);
+        let edges: Vec<_> =
+            graph.edges.iter().map(|e| (graph.nodes[e.from], e.tie, graph.nodes[e.to])).collect();
+        assert_eq!(edges, expect);
+    }
+
+    #[test]
+    fn an_open_handle_holds_its_object() {
+        let (handle, object) = (Node::Handle(HANDLE), Node::Object(OBJECT));
+        check(HANDLE, &[HolderKind::Handle(HANDLE)], &[(handle, Tie::Holds, object)]);
+    }
+
+    #[test]
+    fn a_closed_handle_holds_nothing() {
+        let kinds = [HolderKind::Link(OBJECT), HolderKind::Cache { file: 1, handle: 1 }];
+        let buf = Node::Dmabuf(UNNAMED);
+        check(
+            HANDLE,
+            &kinds,
+            &[(Node::Object(OBJECT), Tie::Link, buf), (Node::Cache(1, 1), Tie::Holds, buf)],
+        );
+    }
+
+    #[test]
+    fn a_second_dmabuf_is_not_the_first() {
+        let kinds = [HolderKind::Handle(HANDLE), HolderKind::Exported(FIRST), HolderKind::Link(OBJECT)];
+        let (handle, object, first) = (Node::Handle(HANDLE), Node::Object(OBJECT), Node::Dmabuf(FIRST));
+        let edges =
+            [(first, Tie::Exported, object), (handle, Tie::Holds, object), (object, Tie::Link, first)];
+        check(SECOND, &kinds, &edges);
+    }
+
+    #[test]
+    fn what_an_import_caches_is_the_foreign_dmabuf() {
+        let kinds = [HolderKind::Link(FIRST), HolderKind::Cache { file: 1, handle: 1 }];
+        let (object, first) = (Node::Object(OBJECT), Node::Dmabuf(FIRST));
+        check(OBJECT, &kinds, &[(object, Tie::Link, first), (Node::Cache(1, 1), Tie::Holds, first)]);
     }
 }

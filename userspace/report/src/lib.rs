@@ -1,4 +1,5 @@
-//! Findings as text and as JSON lines; traces in the formats of other tools.
+//! What there is to show, and how: findings as text, JSON lines and one HTML page; what is alive as tables, graphs and plots;
+//! traces in the formats of other tools; snapshots.
 //!
 //! Pure: takes what the engine said, what the trace or the kernel said about itself and what is known of names, and
 //! writes to a [`std::fmt::Write`]. The order of everything written is that of the findings and of tables, never that
@@ -14,6 +15,7 @@ pub mod events;
 pub mod export;
 pub mod graph;
 pub mod happening;
+pub mod html;
 pub mod json;
 mod judgement;
 mod names;

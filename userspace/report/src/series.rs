@@ -22,14 +22,14 @@ impl Point {
     #[must_use]
     pub fn now(engine: &Engine, ts_ns: u64) -> Self {
         let counts = engine.counts();
-        let objects: u64 = engine.objects().filter(|o| !o.is_import).map(|o| o.size).sum();
-        let foreign: u64 = engine.dmabufs().filter(|d| d.exporter == 0).map(|d| d.size).sum();
+        let objects = engine.objects().filter(|o| !o.is_import).map(|o| o.size);
+        let foreign = engine.dmabufs().filter(|d| d.exporter == 0).map(|d| d.size);
         Self {
             ts_ns,
             seq: counts.records,
             handles: counts.handles as u64,
             dmabufs: counts.dmabufs as u64,
-            bytes: objects.saturating_add(foreign),
+            bytes: objects.chain(foreign).fold(0, u64::saturating_add),
         }
     }
 }

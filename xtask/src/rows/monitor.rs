@@ -7,7 +7,7 @@ use crate::expect::Is::{AtLeast, Number, Text};
 /// As text: the process that grows and the line of code that it grows at.
 pub const AS_TEXT: Row = row(
     "top-as-text",
-    "gemclient compositor --seconds 6 & sleep 1; gemscope top -n 1 --delay 3; code=$?; wait; exit $code",
+    "gemclient compositor --seconds 50 & leak=$!; gemscope top -n 1 --delay 3; code=$?; kill $leak; exit $code",
     &[
         Says("compositor"),
         Says("import"),
@@ -17,13 +17,14 @@ pub const AS_TEXT: Row = row(
     ],
 );
 
-/// Nobody reads what is drawn for six seconds, so that drawing blocks, while buffers are passed about as fast as it goes: records are
+/// Nobody reads what is drawn, so that drawing blocks, while buffers are passed about as fast as it goes: for five seconds records are
 /// taken in and written all the same. Then the views are gone through. Nothing is lost, and the terminal is given back.
 pub const UNREAD: Row = row(
     "top-unread",
     "gemclient bench-loop --rounds 100000000 & load=$!; \
-     gemclient terminal 6 1234q gemscope top -o top.gemtrace >screen & watch=$!; \
-     sleep 5; [ $(stat -c %s top.gemtrace) -gt 50000 ] && echo 'taken in while nobody read'; \
+     gemclient terminal go 1234q gemscope top -o top.gemtrace >screen & watch=$!; \
+     for i in $(seq 100); do [ -s top.gemtrace ] && break; sleep 0.2; done; sleep 5; \
+     [ $(stat -c %s top.gemtrace) -gt 20000 ] && echo 'taken in while nobody read'; touch go; \
      wait $watch; code=$?; kill $load; \
      grep -q '1049h' screen && grep -q '1049l' screen && echo 'taken and given back'; \
      grep 'none lost' screen; gemscope replay --json top.gemtrace; exit $code",

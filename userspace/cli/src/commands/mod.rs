@@ -11,5 +11,6 @@ mod model_lines;
 pub mod probes;
 pub mod record;
 pub mod replay;
+pub mod report;
 pub mod snapshot;
 pub mod what_if;

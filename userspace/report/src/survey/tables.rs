@@ -206,14 +206,14 @@ impl Making {
         let mut totals = super::Totals::default();
         for row in &mut self.buffers {
             row.processes.sort_unstable();
-            totals.bytes += row.size;
+            totals.bytes = totals.bytes.saturating_add(row.size);
             let alone = row.processes.len() == 1;
             for tgid in &row.processes {
                 let process = self.processes.entry(*tgid).or_default();
                 if alone {
-                    process.own += row.size;
+                    process.own = process.own.saturating_add(row.size);
                 } else {
-                    process.shared += row.size;
+                    process.shared = process.shared.saturating_add(row.size);
                 }
             }
         }
@@ -263,7 +263,7 @@ impl Making {
             newest: *at,
         });
         site.count += 1;
-        site.bytes += bytes;
+        site.bytes = site.bytes.saturating_add(bytes);
         if at.seq < site.oldest.seq {
             site.oldest = *at;
         }

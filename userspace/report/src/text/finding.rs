@@ -15,7 +15,7 @@ const INDENT: &str = "              ";
 const HOLDERS_MAX: usize = 24;
 const LIFE_MAX: usize = 24;
 
-pub(super) struct Teller<'a> {
+pub(crate) struct Teller<'a> {
     pub names: &'a Names<'a>,
     pub palette: &'a Palette,
 }
@@ -59,14 +59,14 @@ impl Teller<'_> {
     }
 
     /// Whose doing it is: for leaks who took the reference, for the rest who broke the rule.
-    fn culprit(&self, f: &Finding) -> u32 {
+    pub fn culprit(&self, f: &Finding) -> u32 {
         match &f.conflict {
             Some(taken) if f.rule.class() == Class::Leak => taken.at.tgid,
             _ => f.event.at.tgid,
         }
     }
 
-    fn what(&self, f: &Finding) -> String {
+    pub fn what(&self, f: &Finding) -> String {
         let entity = self.names.entity(f.entity);
         match (f.count, f.bytes) {
             (0 | 1, _) => entity,
@@ -116,7 +116,7 @@ impl Teller<'_> {
         }
     }
 
-    fn holder_line(&self, holder: &Holder) -> String {
+    pub fn holder_line(&self, holder: &Holder) -> String {
         let what = self.names.holder(holder);
         if holder.taken.is_known() {
             format!(

@@ -32,7 +32,7 @@ struct Size {
 
 /// What to make of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tell {
+pub(crate) enum Tell {
     /// Tell it.
     Full,
     /// Tell it, and that there are so many more like it, of so many bytes.
@@ -42,7 +42,7 @@ pub(super) enum Tell {
 }
 
 /// All findings of a report, by kind.
-pub(super) struct Groups(FxHashMap<Kind, Size>);
+pub(crate) struct Groups(FxHashMap<Kind, Size>);
 
 impl Groups {
     pub fn of(findings: &[Finding]) -> Self {

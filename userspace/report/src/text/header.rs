@@ -21,13 +21,7 @@ pub(super) fn header(out: &mut dyn Write, palette: &Palette, c: &Context, j: &Ju
             prose(out, palette.faint, &first, INDENT, &text)
         }
     };
-    let mut kernel = known(&c.kernel);
-    for more in [&c.machine, &c.distro] {
-        if !more.is_empty() {
-            kernel.push_str(&format!(", {}", escape::name(more.as_bytes())));
-        }
-    }
-    line("kernel", kernel)?;
+    line("kernel", kernel(c))?;
     line("rules", rules(c))?;
     line("probes", probes(c))?;
     for missing in &c.missing {
@@ -62,11 +56,21 @@ pub(super) fn header(out: &mut dyn Write, palette: &Palette, c: &Context, j: &Ju
     Ok(())
 }
 
-fn known(text: &str) -> String {
+pub(crate) fn kernel(c: &Context) -> String {
+    let mut kernel = known(&c.kernel);
+    for more in [&c.machine, &c.distro] {
+        if !more.is_empty() {
+            kernel.push_str(&format!(", {}", escape::name(more.as_bytes())));
+        }
+    }
+    kernel
+}
+
+pub(crate) fn known(text: &str) -> String {
     if text.is_empty() { "not known".to_owned() } else { escape::name(text.as_bytes()) }
 }
 
-fn rules(c: &Context) -> String {
+pub(crate) fn rules(c: &Context) -> String {
     let mut text = known(&c.profile);
     if !c.features.is_empty() {
         let features: Vec<_> = c.features.iter().map(|f| escape::name(f.as_bytes())).collect();
@@ -81,7 +85,7 @@ fn rules(c: &Context) -> String {
     text
 }
 
-fn probes(c: &Context) -> String {
+pub(crate) fn probes(c: &Context) -> String {
     let mut text = format!("{} attached, {} missing", c.attached, c.missing.len());
     if !c.off.is_empty() {
         let off: Vec<_> = c.off.iter().map(|f| escape::name(f.as_bytes())).collect();
@@ -90,7 +94,7 @@ fn probes(c: &Context) -> String {
     text
 }
 
-fn seen(j: &Judgement) -> String {
+pub(crate) fn seen(j: &Judgement) -> String {
     let n = &j.counts;
     let mut text = plural(n.records, "record", "records");
     text.push_str(&match n.drops {
@@ -109,7 +113,7 @@ fn seen(j: &Judgement) -> String {
     text
 }
 
-fn command(args: &[String]) -> String {
+pub(crate) fn command(args: &[String]) -> String {
     let shown: Vec<_> = args.iter().map(|a| quoted(a)).collect();
     escape::cut(shown.join(" ").as_bytes(), 2 * escape::LONG_MAX)
 }

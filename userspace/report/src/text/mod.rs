@@ -1,16 +1,15 @@
 //! The report that people read: the answer first, then what it rests on, then each finding with its evidence.
 
 mod explain;
-mod finding;
-mod group;
-mod header;
+pub(crate) mod finding;
+pub(crate) mod group;
+pub(crate) mod header;
 mod near_miss;
 mod notes;
 pub(crate) mod paint;
-mod stack;
+pub(crate) mod stack;
 mod survey;
-pub(crate) use stack::runtime_from;
-mod verdict;
+pub(crate) mod verdict;
 
 use std::fmt::{self, Write};
 
@@ -18,6 +17,7 @@ use group::{Groups, Tell};
 
 pub use explain::{explain, explain_all};
 pub use paint::Palette;
+pub(crate) use stack::runtime_from;
 pub use survey::survey;
 
 use crate::names::Names;

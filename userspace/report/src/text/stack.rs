@@ -46,7 +46,7 @@ impl Told {
 }
 
 /// What runs before `main` and before a thread's function says nothing about a buffer.
-fn trim_runtime(frames: &mut Vec<String>) {
+pub(crate) fn trim_runtime(frames: &mut Vec<String>) {
     let Some(from) = runtime_from(frames) else { return };
     let hidden = frames.len() - from;
     frames.truncate(from);

@@ -11,14 +11,21 @@ use crate::names::{doubt, number, plural, size};
 
 /// The answer in one line.
 pub(super) fn summary(out: &mut dyn Write, palette: &Palette, j: &Judgement) -> fmt::Result {
-    let (style, text) = match &j.verdict {
-        Verdict::Clean => (
-            palette.good,
-            format!(
-                "clean: nothing leaked and no rule was broken in {}",
-                plural(j.counts.records, "record", "records")
-            ),
-        ),
+    let style = match &j.verdict {
+        Verdict::Clean => palette.good,
+        Verdict::Findings => palette.bad,
+        Verdict::Undecided(_) => palette.warn,
+    };
+    writeln!(out, "gemscope: {}", paint(style, sentence(j)))
+}
+
+/// The answer in words.
+pub(crate) fn sentence(j: &Judgement) -> String {
+    match &j.verdict {
+        Verdict::Clean => {
+            let records = plural(j.counts.records, "record", "records");
+            format!("clean: nothing leaked and no rule was broken in {records}")
+        }
         Verdict::Findings => {
             let mut text =
                 format!("{}: {}", plural(j.certain() as u64, "finding", "findings"), by_rule(j, false));
@@ -26,7 +33,7 @@ pub(super) fn summary(out: &mut dyn Write, palette: &Palette, j: &Judgement) -> 
             if uncertain > 0 {
                 text.push_str(&format!("; {} more uncertain", number(uncertain as u64)));
             }
-            (palette.bad, text)
+            text
         }
         Verdict::Undecided(doubts) => {
             let why = doubts.first().map_or_else(String::new, |d| format!(": {}", doubt(*d).0));
@@ -40,10 +47,9 @@ pub(super) fn summary(out: &mut dyn Write, palette: &Palette, j: &Judgement) -> 
             if !j.findings.is_empty() {
                 text.push_str(&format!("; uncertain: {}", by_rule(j, true)));
             }
-            (palette.warn, text)
+            text
         }
-    };
-    writeln!(out, "gemscope: {}", paint(style, text))
+    }
 }
 
 /// `handle-leak ×3 (192.0 KiB), double-close ×1`, in the order of the rules.

@@ -1,0 +1,123 @@
+//! A source of records played into a [`Scene`]: the judgement, and everything that pages and tables show beside it.
+//!
+//! What it is not for: verdicts alone. `source` is cheaper for them.
+
+use std::path::Path;
+
+use anyhow::bail;
+use gemscope_common::{ProbeId, Record, Scope};
+use gemscope_probes::catalogue::Row;
+use gemscope_report::happening::Happening;
+use gemscope_report::scene::Scene;
+use gemscope_report::{Context, Judgement, number, plural};
+use gemscope_trace::{Definitions, End, PrefetchReader, Reader, TraceHeader};
+
+use crate::pipeline::at_exit_word;
+use crate::source::{self, Options};
+
+/// A source that has been played.
+pub struct Played {
+    /// the machine's buffers at the end
+    pub scene: Scene,
+    /// what was judged
+    pub judgement: Judgement,
+    /// what the source says about itself
+    pub context: Context,
+    /// names of processes, stacks, symbols
+    pub definitions: Definitions,
+    /// the source's own header
+    pub header: TraceHeader,
+}
+
+/// Plays records as they come.
+pub struct Player {
+    scene: Scene,
+    scope: Option<Scope>,
+    at_exit: Option<u32>,
+    context: Context,
+    header: TraceHeader,
+}
+
+impl Player {
+    /// A player who has seen nothing.
+    #[must_use]
+    pub fn new(header: TraceHeader, options: &Options) -> Self {
+        let mut context = Context::of_trace(&header, |p| Row::of(p).map(|row| row.blind));
+        let scene = Scene::new(source::config(&header, options, &mut context));
+        Self { scene, scope: None, at_exit: options.at_exit, context, header }
+    }
+
+    /// Takes in records, in order.
+    pub fn ingest(&mut self, records: &[Record], told: &mut dyn FnMut(&Happening)) {
+        for record in records.iter().filter(|r| r.header.probe == ProbeId::Scope as u16) {
+            self.scope = Some(*record.payload());
+        }
+        self.scene.ingest(records, |_, happening| told(happening));
+    }
+
+    /// The input has ended.
+    #[must_use]
+    pub fn finish(mut self, definitions: Definitions) -> Played {
+        self.scene.finish();
+        let context = &mut self.context;
+        if context.start_ns == 0 {
+            context.start_ns = self.scene.first_ns();
+        }
+        let at_exit = self.at_exit.or(self.scope.map(|s| s.at_exit));
+        at_exit_word(at_exit.unwrap_or(gemscope_common::scope::IGNORE)).clone_into(&mut context.at_exit);
+        context.root_pid = self.scope.map_or(0, |s| s.root_tgid);
+        context.notes.extend(definitions.texts().iter().map(|t| t.to_str_lossy().into_owned()));
+        Played {
+            judgement: Judgement::of(self.scene.engine()),
+            scene: self.scene,
+            context: self.context,
+            definitions,
+            header: self.header,
+        }
+    }
+}
+
+/// Plays a trace, to its end or to the record of number `until`.
+///
+/// # Errors
+/// The trace cannot be read, or nothing of it can.
+pub fn trace(path: &Path, options: &Options, told: &mut dyn FnMut(&Happening)) -> anyhow::Result<Played> {
+    let reader = Reader::open(path)?;
+    let (end, lost_names) = (reader.end(), reader.definitions_lost());
+    let name = path.to_string_lossy();
+    let mut player = Player::new(reader.header().clone(), options);
+    player.context.trace = name.to_string();
+    let mut reader = PrefetchReader::new(reader)?;
+    let mut records: Vec<Record> = Vec::new();
+    let mut left = options.until.unwrap_or(u64::MAX);
+    while left > 0 {
+        let Some(batch) = reader.next_batch(&mut records)? else { break };
+        if let Some(gap) = batch.gap {
+            player.scene.gap();
+            player.context.damage.push(gap.why.to_string());
+        }
+        records.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        left -= records.len() as u64;
+        player.ingest(&records, told);
+    }
+    if left > 0 && end == End::Unfinished && player.context.damage.is_empty() {
+        player.scene.gap();
+        player.context.damage.push("the recording was not finished: its end is missing".to_owned());
+    }
+    if player.scene.engine().counts().records == 0
+        && let Some(why) = player.context.damage.first()
+    {
+        bail!("no record of `{name}` can be read: {why}");
+    }
+    if let (0, Some(until)) = (left, options.until) {
+        player.context.notes.push(format!("judged up to record {} only, as asked", number(until)));
+    }
+    if lost_names > 0 {
+        let blocks = plural(lost_names, "block", "blocks");
+        player
+            .context
+            .notes
+            .push(format!("{blocks} of names could not be read: some stacks or names are missing"));
+    }
+    Ok(player.finish(reader.definitions().clone()))
+}
