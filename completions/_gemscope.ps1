@@ -34,6 +34,8 @@ Register-ArgumentCompleter -Native -CommandName 'gemscope' -ScriptBlock {
             [CompletionResult]::new('record', 'record', [CompletionResultType]::ParameterValue, 'Write what the kernel does into a trace')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Judge a trace, on any machine')
             [CompletionResult]::new('snapshot', 'snapshot', [CompletionResultType]::ParameterValue, 'Who holds which buffer now: fds, mappings, attached devices, DRM files')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Make another tool''s file of a trace: Perfetto, folded stacks, CSV, JSON lines')
+            [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Write the report of a trace as one HTML page, for people who do not have it')
             [CompletionResult]::new('explore', 'explore', [CompletionResultType]::ParameterValue, 'Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'What a rule means; without one, all rules')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'What this kernel offers and what is missing, rule by rule')
@@ -181,6 +183,45 @@ Register-ArgumentCompleter -Native -CommandName 'gemscope' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'gemscope;export' {
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'What to make of it')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What to make of it')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write to this file instead of stdout')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write to this file instead of stdout')
+            [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'Stop after the record with this number')
+            [CompletionResult]::new('--table', '--table', [CompletionResultType]::ParameterName, 'csv: which table [default: events]')
+            [CompletionResult]::new('--value', '--value', [CompletionResultType]::ParameterName, 'folded: what a stack''s number is [default: bytes]')
+            [CompletionResult]::new('--what', '--what', [CompletionResultType]::ParameterName, 'folded: which references [default: all, told apart by the second frame]')
+            [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'folded: at which moment: `end`, `peak` (most bytes in live buffers; with `--value count`, most live handles), or after the record with this number [default: end]')
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'folded: two numbers for each stack: what stood after this record, and what stood at the moment of --at')
+            [CompletionResult]::new('--source', '--source', [CompletionResultType]::ParameterName, 'Take the records of one run of a scenario in the model instead of a file: `model:SCENARIO[@PROFILE]`, as in `gemscope explore`')
+            [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Which interleaving runs: the same number always gives the same one')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'gemscope;report' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The page to write; `-` for stdout')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The page to write; `-` for stdout')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Judge by the rules of another kernel era')
+            [CompletionResult]::new('--at-exit', '--at-exit', [CompletionResultType]::ParameterName, 'What to make of things open at a normal exit [default: as recorded]')
+            [CompletionResult]::new('--source', '--source', [CompletionResultType]::ParameterName, 'Instead of a trace one run of a scenario in the model: `model:SCENARIO[@PROFILE]`, as in `gemscope explore`')
+            [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Which interleaving runs: the same number always gives the same one')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('--worst', '--worst', [CompletionResultType]::ParameterName, 'Run the shortest interleaving that goes wrong, if there is one')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'gemscope;explore' {
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'By the rules of this kernel: a profile, and +FEATURE or -FEATURE after it; `all` is every profile; may be given again [default: the newest]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the shortest bad interleaving as a trace')
@@ -242,6 +283,8 @@ Register-ArgumentCompleter -Native -CommandName 'gemscope' -ScriptBlock {
             [CompletionResult]::new('record', 'record', [CompletionResultType]::ParameterValue, 'Write what the kernel does into a trace')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Judge a trace, on any machine')
             [CompletionResult]::new('snapshot', 'snapshot', [CompletionResultType]::ParameterValue, 'Who holds which buffer now: fds, mappings, attached devices, DRM files')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Make another tool''s file of a trace: Perfetto, folded stacks, CSV, JSON lines')
+            [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Write the report of a trace as one HTML page, for people who do not have it')
             [CompletionResult]::new('explore', 'explore', [CompletionResultType]::ParameterValue, 'Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'What a rule means; without one, all rules')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'What this kernel offers and what is missing, rule by rule')
@@ -265,6 +308,12 @@ Register-ArgumentCompleter -Native -CommandName 'gemscope' -ScriptBlock {
             break
         }
         'gemscope;help;snapshot' {
+            break
+        }
+        'gemscope;help;export' {
+            break
+        }
+        'gemscope;help;report' {
             break
         }
         'gemscope;help;explore' {

@@ -31,6 +31,9 @@ _gemscope() {
             gemscope,explore)
                 cmd="gemscope__subcmd__explore"
                 ;;
+            gemscope,export)
+                cmd="gemscope__subcmd__export"
+                ;;
             gemscope,help)
                 cmd="gemscope__subcmd__help"
                 ;;
@@ -42,6 +45,9 @@ _gemscope() {
                 ;;
             gemscope,replay)
                 cmd="gemscope__subcmd__replay"
+                ;;
+            gemscope,report)
+                cmd="gemscope__subcmd__report"
                 ;;
             gemscope,snapshot)
                 cmd="gemscope__subcmd__snapshot"
@@ -64,6 +70,9 @@ _gemscope() {
             gemscope__subcmd__help,explore)
                 cmd="gemscope__subcmd__help__subcmd__explore"
                 ;;
+            gemscope__subcmd__help,export)
+                cmd="gemscope__subcmd__help__subcmd__export"
+                ;;
             gemscope__subcmd__help,help)
                 cmd="gemscope__subcmd__help__subcmd__help"
                 ;;
@@ -75,6 +84,9 @@ _gemscope() {
                 ;;
             gemscope__subcmd__help,replay)
                 cmd="gemscope__subcmd__help__subcmd__replay"
+                ;;
+            gemscope__subcmd__help,report)
+                cmd="gemscope__subcmd__help__subcmd__report"
                 ;;
             gemscope__subcmd__help,snapshot)
                 cmd="gemscope__subcmd__help__subcmd__snapshot"
@@ -89,7 +101,7 @@ _gemscope() {
 
     case "${cmd}" in
         gemscope)
-            opts="-v -h -V --color --verbose --help --version demo top check record replay snapshot explore explain doctor probes help"
+            opts="-v -h -V --color --verbose --help --version demo top check record replay snapshot export report explore explain doctor probes help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -300,8 +312,74 @@ _gemscope() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gemscope__subcmd__export)
+            opts="-f -o -v -h -V --format --output --until --table --value --what --at --since --source --seed --color --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "perfetto folded csv jsonl" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "perfetto folded csv jsonl" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --table)
+                    COMPREPLY=($(compgen -W "events buffers processes sites findings" -- "${cur}"))
+                    return 0
+                    ;;
+                --value)
+                    COMPREPLY=($(compgen -W "bytes count" -- "${cur}"))
+                    return 0
+                    ;;
+                --what)
+                    COMPREPLY=($(compgen -W "handles fds attachments framebuffers all" -- "${cur}"))
+                    return 0
+                    ;;
+                --at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --source)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gemscope__subcmd__help)
-            opts="demo top check record replay snapshot explore explain doctor probes help"
+            opts="demo top check record replay snapshot export report explore explain doctor probes help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -384,6 +462,20 @@ _gemscope() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gemscope__subcmd__help__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gemscope__subcmd__help__subcmd__help)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -427,6 +519,20 @@ _gemscope() {
             return 0
             ;;
         gemscope__subcmd__help__subcmd__replay)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gemscope__subcmd__help__subcmd__report)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -584,6 +690,48 @@ _gemscope() {
                     return 0
                     ;;
                 --what-if)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gemscope__subcmd__report)
+            opts="-o -v -h -V --output --profile --at-exit --source --seed --worst --color --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --at-exit)
+                    COMPREPLY=($(compgen -W "strict growth ignore" -- "${cur}"))
+                    return 0
+                    ;;
+                --source)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seed)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -31,6 +31,8 @@ set edit:completion:arg-completer[gemscope] = {|@words|
             cand record 'Write what the kernel does into a trace'
             cand replay 'Judge a trace, on any machine'
             cand snapshot 'Who holds which buffer now: fds, mappings, attached devices, DRM files'
+            cand export 'Make another tool''s file of a trace: Perfetto, folded stacks, CSV, JSON lines'
+            cand report 'Write the report of a trace as one HTML page, for people who do not have it'
             cand explore 'Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era'
             cand explain 'What a rule means; without one, all rules'
             cand doctor 'What this kernel offers and what is missing, rule by rule'
@@ -171,6 +173,43 @@ set edit:completion:arg-completer[gemscope] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'gemscope;export'= {
+            cand -f 'What to make of it'
+            cand --format 'What to make of it'
+            cand -o 'Write to this file instead of stdout'
+            cand --output 'Write to this file instead of stdout'
+            cand --until 'Stop after the record with this number'
+            cand --table 'csv: which table [default: events]'
+            cand --value 'folded: what a stack''s number is [default: bytes]'
+            cand --what 'folded: which references [default: all, told apart by the second frame]'
+            cand --at 'folded: at which moment: `end`, `peak` (most bytes in live buffers; with `--value count`, most live handles), or after the record with this number [default: end]'
+            cand --since 'folded: two numbers for each stack: what stood after this record, and what stood at the moment of --at'
+            cand --source 'Take the records of one run of a scenario in the model instead of a file: `model:SCENARIO[@PROFILE]`, as in `gemscope explore`'
+            cand --seed 'Which interleaving runs: the same number always gives the same one'
+            cand --color 'When to use colours'
+            cand -v 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand --verbose 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'gemscope;report'= {
+            cand -o 'The page to write; `-` for stdout'
+            cand --output 'The page to write; `-` for stdout'
+            cand --profile 'Judge by the rules of another kernel era'
+            cand --at-exit 'What to make of things open at a normal exit [default: as recorded]'
+            cand --source 'Instead of a trace one run of a scenario in the model: `model:SCENARIO[@PROFILE]`, as in `gemscope explore`'
+            cand --seed 'Which interleaving runs: the same number always gives the same one'
+            cand --color 'When to use colours'
+            cand --worst 'Run the shortest interleaving that goes wrong, if there is one'
+            cand -v 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand --verbose 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'gemscope;explore'= {
             cand --profile 'By the rules of this kernel: a profile, and +FEATURE or -FEATURE after it; `all` is every profile; may be given again [default: the newest]'
             cand -o 'Write the shortest bad interleaving as a trace'
@@ -228,6 +267,8 @@ set edit:completion:arg-completer[gemscope] = {|@words|
             cand record 'Write what the kernel does into a trace'
             cand replay 'Judge a trace, on any machine'
             cand snapshot 'Who holds which buffer now: fds, mappings, attached devices, DRM files'
+            cand export 'Make another tool''s file of a trace: Perfetto, folded stacks, CSV, JSON lines'
+            cand report 'Write the report of a trace as one HTML page, for people who do not have it'
             cand explore 'Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era'
             cand explain 'What a rule means; without one, all rules'
             cand doctor 'What this kernel offers and what is missing, rule by rule'
@@ -245,6 +286,10 @@ set edit:completion:arg-completer[gemscope] = {|@words|
         &'gemscope;help;replay'= {
         }
         &'gemscope;help;snapshot'= {
+        }
+        &'gemscope;help;export'= {
+        }
+        &'gemscope;help;report'= {
         }
         &'gemscope;help;explore'= {
         }

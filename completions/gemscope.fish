@@ -36,6 +36,8 @@ complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "check" -d 'Run a 
 complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "record" -d 'Write what the kernel does into a trace'
 complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "replay" -d 'Judge a trace, on any machine'
 complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "snapshot" -d 'Who holds which buffer now: fds, mappings, attached devices, DRM files'
+complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "export" -d 'Make another tool\'s file of a trace: Perfetto, folded stacks, CSV, JSON lines'
+complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "report" -d 'Write the report of a trace as one HTML page, for people who do not have it'
 complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "explore" -d 'Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era'
 complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "explain" -d 'What a rule means; without one, all rules'
 complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "doctor" -d 'What this kernel offers and what is missing, rule by rule'
@@ -153,6 +155,48 @@ complete -c gemscope -n "__fish_gemscope_using_subcommand snapshot" -l csv -d 'P
 complete -c gemscope -n "__fish_gemscope_using_subcommand snapshot" -s v -l verbose -d 'Tell what is being done; twice, also what the programs in the kernel say'
 complete -c gemscope -n "__fish_gemscope_using_subcommand snapshot" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gemscope -n "__fish_gemscope_using_subcommand snapshot" -s V -l version -d 'Print version'
+complete -c gemscope -n "__fish_gemscope_using_subcommand export" -s f -l format -d 'What to make of it' -r -f -a "perfetto\t'Perfetto\'s native trace: tracks of processes, files, handles and buffers, flows, counters'
+folded\t'Folded stacks for flame graphs: what stands, by the stacks that took it'
+csv\t'A table with commas'
+jsonl\t'JSON lines: everything that happened, then everything that was found'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand export" -s o -l output -d 'Write to this file instead of stdout' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand export" -l until -d 'Stop after the record with this number' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand export" -l table -d 'csv: which table [default: events]' -r -f -a "events\t'Everything that happened, in order'
+buffers\t'What buffers live at the end'
+processes\t'Who holds something at the end'
+sites\t'Where what stands at the end was taken'
+findings\t'Findings and near misses'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand export" -l value -d 'folded: what a stack\'s number is [default: bytes]' -r -f -a "bytes\t'Bytes of the buffers referred to'
+count\t'References'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand export" -l what -d 'folded: which references [default: all, told apart by the second frame]' -r -f -a "handles\t'GEM handles'
+fds\t'dma-buf fds'
+attachments\t'Attachments of devices'
+framebuffers\t'Framebuffers'
+all\t'All of them'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand export" -l at -d 'folded: at which moment: `end`, `peak` (most bytes in live buffers; with `--value count`, most live handles), or after the record with this number [default: end]' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand export" -l since -d 'folded: two numbers for each stack: what stood after this record, and what stood at the moment of --at' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand export" -l source -d 'Take the records of one run of a scenario in the model instead of a file: `model:SCENARIO[@PROFILE]`, as in `gemscope explore`' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand export" -l seed -d 'Which interleaving runs: the same number always gives the same one' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand export" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand export" -s v -l verbose -d 'Tell what is being done; twice, also what the programs in the kernel say'
+complete -c gemscope -n "__fish_gemscope_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gemscope -n "__fish_gemscope_using_subcommand export" -s V -l version -d 'Print version'
+complete -c gemscope -n "__fish_gemscope_using_subcommand report" -s o -l output -d 'The page to write; `-` for stdout' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand report" -l profile -d 'Judge by the rules of another kernel era' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand report" -l at-exit -d 'What to make of things open at a normal exit [default: as recorded]' -r -f -a "strict\t'They are findings'
+growth\t'Only stacks whose count grew with use are findings'
+ignore\t'They are left out'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand report" -l source -d 'Instead of a trace one run of a scenario in the model: `model:SCENARIO[@PROFILE]`, as in `gemscope explore`' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand report" -l seed -d 'Which interleaving runs: the same number always gives the same one' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand report" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand report" -l worst -d 'Run the shortest interleaving that goes wrong, if there is one'
+complete -c gemscope -n "__fish_gemscope_using_subcommand report" -s v -l verbose -d 'Tell what is being done; twice, also what the programs in the kernel say'
+complete -c gemscope -n "__fish_gemscope_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gemscope -n "__fish_gemscope_using_subcommand report" -s V -l version -d 'Print version'
 complete -c gemscope -n "__fish_gemscope_using_subcommand explore" -l profile -d 'By the rules of this kernel: a profile, and +FEATURE or -FEATURE after it; `all` is every profile; may be given again [default: the newest]' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand explore" -s o -l output -d 'Write the shortest bad interleaving as a trace' -r -F
 complete -c gemscope -n "__fish_gemscope_using_subcommand explore" -l memory -d 'Memory for states, as 512M or 8G' -r
@@ -189,14 +233,16 @@ complete -c gemscope -n "__fish_gemscope_using_subcommand probes" -l json -d 'Pr
 complete -c gemscope -n "__fish_gemscope_using_subcommand probes" -s v -l verbose -d 'Tell what is being done; twice, also what the programs in the kernel say'
 complete -c gemscope -n "__fish_gemscope_using_subcommand probes" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gemscope -n "__fish_gemscope_using_subcommand probes" -s V -l version -d 'Print version'
-complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot explore explain doctor probes help" -f -a "demo" -d 'Replay a bundled trace of a real kernel: no root, no GPU'
-complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot explore explain doctor probes help" -f -a "top" -d 'Watch every buffer live: who holds it, how it grows, what went wrong'
-complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot explore explain doctor probes help" -f -a "check" -d 'Run a command and assert that it leaks no buffer and breaks no rule'
-complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot explore explain doctor probes help" -f -a "record" -d 'Write what the kernel does into a trace'
-complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot explore explain doctor probes help" -f -a "replay" -d 'Judge a trace, on any machine'
-complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot explore explain doctor probes help" -f -a "snapshot" -d 'Who holds which buffer now: fds, mappings, attached devices, DRM files'
-complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot explore explain doctor probes help" -f -a "explore" -d 'Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era'
-complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot explore explain doctor probes help" -f -a "explain" -d 'What a rule means; without one, all rules'
-complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot explore explain doctor probes help" -f -a "doctor" -d 'What this kernel offers and what is missing, rule by rule'
-complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot explore explain doctor probes help" -f -a "probes" -d 'Every probe: where it sits, what it serves, what is blind without it'
-complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot explore explain doctor probes help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "demo" -d 'Replay a bundled trace of a real kernel: no root, no GPU'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "top" -d 'Watch every buffer live: who holds it, how it grows, what went wrong'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "check" -d 'Run a command and assert that it leaks no buffer and breaks no rule'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "record" -d 'Write what the kernel does into a trace'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "replay" -d 'Judge a trace, on any machine'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "snapshot" -d 'Who holds which buffer now: fds, mappings, attached devices, DRM files'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "export" -d 'Make another tool\'s file of a trace: Perfetto, folded stacks, CSV, JSON lines'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "report" -d 'Write the report of a trace as one HTML page, for people who do not have it'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "explore" -d 'Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "explain" -d 'What a rule means; without one, all rules'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "doctor" -d 'What this kernel offers and what is missing, rule by rule'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "probes" -d 'Every probe: where it sits, what it serves, what is blind without it'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
