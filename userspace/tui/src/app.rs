@@ -195,8 +195,9 @@ impl App {
         }
         self.counts =
             [self.survey.processes.len(), self.survey.buffers.len(), self.most.0, self.survey.sites.len()];
-        if self.help.is_some() && self.blind.is_empty() {
+        if self.help.is_some() {
             self.blind = help::blind(world);
+            self.fill_help();
         }
         self.refresh_view(world);
         self.changed = false;
@@ -320,7 +321,19 @@ fn finding_lines(told: &str, columns: usize) -> Vec<Line> {
     if told.is_empty() {
         out.push(Line::new("this finding is not there any more", Tone::Faint));
     }
-    for (i, line) in told.lines().enumerate() {
+    // Prose that was wrapped for a wider page is made one line again.
+    let mut whole: Vec<String> = Vec::new();
+    for line in told.lines() {
+        let indent = line.len() - line.trim_start().len();
+        match whole.last_mut() {
+            Some(last) if indent == INDENT && last.starts_with("   what to do") => {
+                last.push(' ');
+                last.push_str(line.trim_start());
+            }
+            _ => whole.push(line.to_owned()),
+        }
+    }
+    for (i, line) in whole.iter().enumerate() {
         let own = line.len() - line.trim_start().len();
         let label = line.get(3..INDENT).is_some_and(|l| l.starts_with(|c: char| c.is_ascii_lowercase()));
         let indent = if label { INDENT } else { own + 2 };

@@ -13,10 +13,10 @@ use crate::text;
 use crate::theme::Tone;
 
 pub(crate) const COLUMNS: &[Column] = &[
-    Column::flex("buffer", 18),
+    Column::name("buffer", 18, 0),
     Column::number("size", 6, 0),
     Column::name("exporter", 10, 6),
-    Column::name("made by", 14, 0),
+    Column::flex("made by", 14),
     Column::number("imp", 3, 5),
     Column::number("H", 3, 0),
     Column::number("F", 3, 0),
@@ -24,7 +24,7 @@ pub(crate) const COLUMNS: &[Column] = &[
     Column::number("A", 3, 0),
     Column::number("FB", 3, 0),
     Column::number("refs", 4, 4),
-    Column::number("age", 6, 0),
+    Column::number("age", 6, 2),
     Column::name("last event", 30, 7),
     Column::name("state", 9, 0),
     Column::delta("Δrefs", 5),
@@ -209,11 +209,17 @@ fn state(sight: &Sight<'_>, b: &Buffer) -> (String, Tone) {
 
 /// `object #12 ino 345`
 pub(crate) fn name(b: &Buffer) -> String {
+    let short = short_name(b);
+    if b.object == 0 { short } else { format!("object {short}") }
+}
+
+/// `#12 ino 345`: the object's number and the dma-buf's inode number.
+fn short_name(b: &Buffer) -> String {
     match (b.object, b.ino) {
         (0, 0) => format!("dma-buf #{}", b.dmabuf),
         (0, ino) => format!("dma-buf ino {ino}"),
-        (object, 0) => format!("object #{object}"),
-        (object, ino) => format!("object #{object} ino {ino}"),
+        (object, 0) => format!("#{object}"),
+        (object, ino) => format!("#{object} ino {ino}"),
     }
 }
 
@@ -232,7 +238,7 @@ fn row_at(sight: &Sight<'_>, ix: u32, indent: &str) -> Row {
     let delta = if new { "new".to_owned() } else { text::signed(refs) };
     let size = if b.size == 0 { "?".to_owned() } else { text::bytes(b.size) };
     Row::Cells(vec![
-        Cell::plain(format!("{indent}{}", name(b))),
+        Cell::plain(format!("{indent}{}", short_name(b))),
         Cell(size, Tone::Strong),
         exporter,
         if b.born.is_known() { Cell::plain(lens.process(b.creator())) } else { Cell::faint("(older)") },
