@@ -39,7 +39,8 @@ fn bench(c: &mut Criterion) {
     group.bench_function("survey", |b| b.iter(|| black_box(Survey::of(black_box(&world)))));
 
     // Nothing has happened since: the survey is kept, as between keys.
-    for (name, keys) in [("processes", "1"), ("buffers", "2"), ("buffers grouped", "2g"), ("call sites", "4")] {
+    for (name, keys) in [("processes", "1"), ("buffers", "2"), ("buffers grouped", "2g"), ("call sites", "4")]
+    {
         let mut app = App::new(Settings::default());
         app.refresh(&world, &status);
         keys.chars().for_each(|c| press(&mut app, c));

@@ -177,7 +177,7 @@ impl App {
             let scan = world.holdings.map_or(0, |h| h.at_ns);
             let from = (engine.counts().records, scan, engine.counts().drops);
             if self.surveyed != Some(from) {
-                self.survey = Survey::of(world);
+                self.survey = std::mem::take(&mut self.survey).renew(world);
                 self.surveyed = Some(from);
                 self.changed = true;
             }

@@ -108,14 +108,17 @@ impl App {
         let mut x = area.x;
         for (i, view) in View::ALL.into_iter().enumerate() {
             let count = self.counts.get(i).map(|n| format!(" {n}"));
-            let count = count.or_else(|| self.buffer.as_ref().map(|b| format!(" {}", b.title()))).unwrap_or_default();
+            let count =
+                count.or_else(|| self.buffer.as_ref().map(|b| format!(" {}", b.title()))).unwrap_or_default();
             if view == View::Buffer && self.buffer.is_none() && self.view != View::Buffer {
                 continue;
             }
             let title = match (wide, view) {
                 (_, View::Buffer) => format!(" {}{count} ", i + 1),
                 (true, _) => format!(" {} {}{count} ", i + 1, view.title()),
-                (false, _) => format!(" {} {} ", i + 1, view.title().split(' ').next_back().unwrap_or_default()),
+                (false, _) => {
+                    format!(" {} {} ", i + 1, view.title().split(' ').next_back().unwrap_or_default())
+                }
             };
             let style = if view == self.view {
                 self.theme.selected().patch(self.theme.style(Tone::Strong))

@@ -36,7 +36,11 @@ impl Head {
     pub fn of(world: &World<'_>, status: &Status, survey: &Survey, mark: Option<&Mark>, now_ns: u64) -> Self {
         let points = world.series.points();
         Self {
-            lines: [identity(world, status), trust(world, status, survey, now_ns), totals(survey, mark, now_ns)],
+            lines: [
+                identity(world, status),
+                trust(world, status, survey, now_ns),
+                totals(survey, mark, now_ns),
+            ],
             handles: points.iter().map(|p| p.handles).collect(),
             bytes: points.iter().map(|p| p.bytes).collect(),
         }
@@ -53,7 +57,14 @@ impl Head {
             if i == 0 && !held.is_empty() {
                 let word = format!(" {held} ");
                 let w = (text::width(&word) as u16).min(room);
-                text::put(buf, area.right() - w, y, w, &word, theme.selected().patch(theme.style(Tone::Strong)));
+                text::put(
+                    buf,
+                    area.right() - w,
+                    y,
+                    w,
+                    &word,
+                    theme.selected().patch(theme.style(Tone::Strong)),
+                );
                 room = room.saturating_sub(w + 1);
             }
             let mut line = line.clone();
@@ -140,10 +151,14 @@ fn trust(world: &World<'_>, status: &Status, survey: &Survey, now_ns: u64) -> Ve
     match (certain, all - certain) {
         (0, 0) if status.ended => match engine.verdict() {
             Verdict::Clean => part(&mut line, 0, Tone::Good, "clean"),
-            Verdict::Findings | Verdict::Undecided(_) => part(&mut line, 0, Tone::Warn, "undecided: no finding (?)"),
+            Verdict::Findings | Verdict::Undecided(_) => {
+                part(&mut line, 0, Tone::Warn, "undecided: no finding (?)")
+            }
         },
         (0, 0) => part(&mut line, 0, Tone::Plain, "no finding so far"),
-        (0, n) => part(&mut line, 0, Tone::Warn, format!("undecided: {}", plural(n as u64, "finding", "findings"))),
+        (0, n) => {
+            part(&mut line, 0, Tone::Warn, format!("undecided: {}", plural(n as u64, "finding", "findings")))
+        }
         (n, 0) => part(&mut line, 0, Tone::Bad, plural(n as u64, "finding", "findings")),
         (n, m) => {
             let words = format!("{}, {m} more undecided", plural(n as u64, "finding", "findings"));

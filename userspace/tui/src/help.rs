@@ -54,7 +54,9 @@ pub(crate) fn lines(replay: bool, blind: &[Line], columns: usize) -> Vec<Line> {
         let line = Line::new(format!("  {:<11}", b.shown), Tone::Accent).and(b.help, Tone::Plain);
         out.push(line.and(place, Tone::Faint));
     }
-    out.push(Line::new("  mouse      ", Tone::Accent).and("tabs, rows, column heads, the wheel", Tone::Plain));
+    out.push(
+        Line::new("  mouse      ", Tone::Accent).and("tabs, rows, column heads, the wheel", Tone::Plain),
+    );
     out.push(Line::default());
     out.extend(blind.iter().flat_map(|l| fold(l, columns)));
     out.push(Line::default());

@@ -92,7 +92,14 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(&[Char('w')], "w", "save", When::Finding, C::Save, "write the finding to a file, for a bug report"),
     bind(&[Char('m')], "m", "mark", When::Always, C::Mark, "mark this moment: tables show growth since"),
     bind(&[Char('M')], "M", "", When::Always, C::Unmark, "take the mark away"),
-    bind(&[Char('p'), Char(' ')], "p  Space", "pause", When::Live, C::Pause, "hold the picture; watching goes on"),
+    bind(
+        &[Char('p'), Char(' ')],
+        "p  Space",
+        "pause",
+        When::Live,
+        C::Pause,
+        "hold the picture; watching goes on",
+    ),
     bind(&[Char('r')], "r", "", When::Live, C::Scan, "look at the fds of all processes now"),
     bind(&[Char(' '), Char('p')], "Space", "play", When::Replay, C::Pause, "play or hold"),
     bind(&[Left, Char(',')], "←  ,", "", When::Replay, C::Happening(-1), "back to the previous happening"),
@@ -140,7 +147,8 @@ mod tests {
     #[test]
     fn no_key_has_two_meanings_in_one_place() {
         let together = |a: When, b: When| {
-            let apart = [(When::Live, When::Replay), (When::Buffers, When::Findings), (When::Buffers, When::Finding)];
+            let apart =
+                [(When::Live, When::Replay), (When::Buffers, When::Findings), (When::Buffers, When::Finding)];
             !apart.contains(&(a, b)) && !apart.contains(&(b, a))
         };
         for (i, a) in BINDINGS.iter().enumerate() {

@@ -63,7 +63,11 @@ impl<'a> Lens<'a> {
     /// `weston 812`, or with its thread `weston 812/815`
     pub fn actor(&self, at: &Stamp) -> String {
         let process = self.process(at.tgid);
-        if at.tid == at.tgid || at.tid == 0 || at.tgid == 0 { process } else { format!("{process}/{}", at.tid) }
+        if at.tid == at.tgid || at.tid == 0 || at.tgid == 0 {
+            process
+        } else {
+            format!("{process}/{}", at.tid)
+        }
     }
 
     pub fn age(&self, at: &Stamp) -> String {
@@ -98,7 +102,8 @@ impl<'a> Lens<'a> {
     pub fn file(&self, number: u32) -> String {
         let full = self.names.file(number);
         let driver = full.find(" (").and_then(|from| Some((from, full.find("), ")?)));
-        let short = driver.and_then(|(from, to)| Some(format!("{} {}", full.get(..from)?, full.get(to + 3..)?)));
+        let short =
+            driver.and_then(|(from, to)| Some(format!("{} {}", full.get(..from)?, full.get(to + 3..)?)));
         short.unwrap_or(full)
     }
 
@@ -127,12 +132,21 @@ impl<'a> Lens<'a> {
         }
     }
 
-    /// The driver behind a dma-buf, or behind the file that a buffer was made through.
-    pub fn exporter(&self, dmabuf: u32) -> String {
-        let bytes = self.world.directory.exporter(dmabuf).unwrap_or_default();
-        let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
-        escape::name(bytes.get(..end).unwrap_or_default())
+    /// The driver behind a dma-buf or, without one, behind a file that has a handle on the buffer; escaped.
+    pub fn exporter(&self, dmabuf: u32, file: u32) -> String {
+        escape::name(exporter(self.world, dmabuf, file))
     }
+}
+
+/// The same as it came, not escaped.
+pub(crate) fn exporter<'a>(world: &World<'a>, dmabuf: u32, file: u32) -> &'a [u8] {
+    let named = world.directory.exporter(dmabuf).filter(|name| name.first().is_some_and(|b| *b != 0));
+    let bytes = match named {
+        Some(name) => name,
+        None => world.directory.file(file).map_or(&[][..], |f| &f.driver),
+    };
+    let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
+    bytes.get(..end).unwrap_or_default()
 }
 
 /// Nobody is known for it.
@@ -145,7 +159,9 @@ fn is_wrapper(frame: &str) -> bool {
     let function = frame.split(['+', ' ']).next().unwrap_or_default();
     let named = FUNCTIONS.iter().any(|f| match *f {
         // libdrm's own names go on with a capital: drmIoctl, drmModeAddFB2.
-        "drm" | "__drm" => function.strip_prefix(f).is_some_and(|r| r.starts_with(|c: char| c.is_uppercase())),
+        "drm" | "__drm" => {
+            function.strip_prefix(f).is_some_and(|r| r.starts_with(|c: char| c.is_uppercase()))
+        }
         "__GI_" => function.starts_with(f),
         f => function == f,
     });
@@ -158,7 +174,8 @@ mod tests {
 
     #[test]
     fn wrappers_are_known() {
-        for f in ["__ioctl+0x3b (gemclient)", "drmIoctl+0x2 (libdrm.so.2)", "drmModeAddFB2 (a.c:3)", "close"] {
+        for f in ["__ioctl+0x3b (gemclient)", "drmIoctl+0x2 (libdrm.so.2)", "drmModeAddFB2 (a.c:3)", "close"]
+        {
             assert!(is_wrapper(f), "{f}");
         }
         for f in ["create_dumb (drm.rs:162)", "drm_backend_init (b.c:1)", "closer (x.c:2)", "main"] {

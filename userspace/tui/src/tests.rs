@@ -9,8 +9,23 @@ use crate::Settings;
 use crate::keys::{BINDINGS, When};
 
 /// Ways to get somewhere before the key is pressed.
-const PLACES: &[&str] =
-    &["", "jj", "2jj", "2s", "2\n", "2\njjjjjjjjjjj", "2/fire\n", "3", "3j", "3\n", "4", "4\n", "?", "?jjj", "m"];
+const PLACES: &[&str] = &[
+    "",
+    "jj",
+    "2jj",
+    "2s",
+    "2\n",
+    "2\njjjjjjjjjjj",
+    "2/fire\n",
+    "3",
+    "3j",
+    "3\n",
+    "4",
+    "4\n",
+    "?",
+    "?jjj",
+    "m",
+];
 
 #[test]
 fn every_key_of_the_help_does_something() {

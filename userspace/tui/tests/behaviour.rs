@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use gemscope_report::escape;
+use gemscope_report::{Judgement, Names, escape, text};
 use gemscope_tui::{Action, Colour, Settings};
 use proptest::prelude::*;
 use ratatui::crossterm::event::{
@@ -12,7 +12,8 @@ use ratatui::crossterm::event::{
 use ratatui::style::{Color, Modifier};
 
 /// Ways to every view.
-const EVERYWHERE: &[&str] = &["", "2", "2g\n", "2\n", "2\njjjjjjjjjjjj\n", "3", "3n", "3\n", "4", "4\n", "5", "?", "2/a", "m"];
+const EVERYWHERE: &[&str] =
+    &["", "2", "2g\n", "2\n", "2\njjjjjjjjjjjj\n", "3", "3n", "3\n", "4", "4\n", "5", "?", "2/a", "m"];
 
 fn shows() -> Vec<Show> {
     vec![
@@ -140,7 +141,10 @@ fn a_picture_can_be_held() {
     show.now_ns += 9_000_000_000;
     let held = screen.show(&show);
     assert!(words(&held).contains("PAUSED"));
-    assert_eq!(words(&held).lines().skip(1).collect::<Vec<_>>(), words(&before).lines().skip(1).collect::<Vec<_>>());
+    assert_eq!(
+        words(&held).lines().skip(1).collect::<Vec<_>>(),
+        words(&before).lines().skip(1).collect::<Vec<_>>()
+    );
     assert_eq!(screen.app.on_event(&key(KeyCode::Char(' '))), Some(Action::Pause(false)));
     assert!(words(&screen.show(&show)).contains("2 Buffers 90"));
 }
@@ -206,6 +210,27 @@ fn findings_can_be_saved() {
         screen.press(&show, keys);
         assert_eq!(screen.app.on_event(&key(KeyCode::Char('w'))), Some(Action::SaveFinding(1)));
     }
+    // What the driver writes then.
+    let world = show.world();
+    let judgement = Judgement::of_one(world.engine, 1);
+    let names = Names {
+        context: world.context,
+        judgement: &judgement,
+        directory: world.directory,
+        definitions: world.definitions,
+    };
+    let report = text::bug_report(&names, 1);
+    assert!(report.starts_with("handle-leak: a GEM handle was still open"), "{report}");
+    for what in [
+        "kernel    6.12",
+        "probes    48 attached, 0 missing",
+        "none lost",
+        "1. handle-leak [leak]",
+        "create_dumb",
+    ] {
+        assert!(report.contains(what), "{what}: {report}");
+    }
+    assert_eq!(text::bug_report(&names, 2), "");
 }
 
 #[test]

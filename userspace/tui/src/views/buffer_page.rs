@@ -47,10 +47,15 @@ impl BufferPage {
     /// Every process that it speaks of.
     pub fn processes(&self) -> impl Iterator<Item = u32> {
         let has = |h: &Holder| match h.kind {
-            HolderKind::Fd { tgid, .. } | HolderKind::PathFd { tgid, .. } | HolderKind::Mapping { tgid } => tgid,
+            HolderKind::Fd { tgid, .. } | HolderKind::PathFd { tgid, .. } | HolderKind::Mapping { tgid } => {
+                tgid
+            }
             _ => 0,
         };
-        self.holders.iter().flat_map(move |h| [h.taken.tgid, has(h)]).chain(self.story.iter().map(|h| h.at.tgid))
+        self.holders
+            .iter()
+            .flat_map(move |h| [h.taken.tgid, has(h)])
+            .chain(self.story.iter().map(|h| h.at.tgid))
     }
 
     /// Looks at it again. Of what is gone the last that was seen stays.
@@ -94,7 +99,8 @@ impl BufferPage {
                 || matches!(k, HolderKind::Mapping { tgid } if *tgid != 0)
         };
         let told = std::mem::take(&mut self.holders);
-        let taken = |kind: &HolderKind| told.iter().find(|h| h.kind == *kind).map(|h| h.taken).unwrap_or_default();
+        let taken =
+            |kind: &HolderKind| told.iter().find(|h| h.kind == *kind).map(|h| h.taken).unwrap_or_default();
         let seen: Vec<_> =
             scan.of(self.buffer.ino).iter().map(|k| Holder { kind: *k, taken: taken(k) }).collect();
         self.holders = told.iter().filter(|h| !of_process(&h.kind)).cloned().chain(seen).collect();
@@ -130,12 +136,10 @@ impl BufferPage {
         graph::lines(lens, &self.graph, &mut first);
         first.push(Line::default());
         let references = self.holders.len();
-        first.push(Line::heading(format!("references ({references})")).right(stories::right(
-            "taken in",
-            "by",
-            "age",
-            room,
-        )));
+        first.push(
+            Line::heading(format!("references ({references})"))
+                .right(stories::right("taken in", "by", "age", room)),
+        );
         self.ledger(lens, room, &mut first);
         let mut story = vec![Line::heading("life story").right(stories::right("in", "by", "", room))];
         stories::lines(lens, &self.story, self.left_out, &self.page, room, &mut story);
@@ -162,7 +166,9 @@ impl BufferPage {
         if !self.alive {
             let ended = self.story.iter().rev().find(|h| matches!(h.what, What::Died | What::Released));
             let text = match ended {
-                Some(h) => format!("gone since {} ({}): what was last known", lens.when(&h.at), h.what.text()),
+                Some(h) => {
+                    format!("gone since {} ({}): what was last known", lens.when(&h.at), h.what.text())
+                }
                 None => "gone: what was last known".to_owned(),
             };
             out.push(Line::new(text, Tone::Warn));

@@ -7,6 +7,7 @@ use rustc_hash::FxHashSet;
 use super::groups::{Grouped, Item};
 use super::{Sight, arrange, chosen, contains};
 use crate::growth::signed_key;
+use crate::lens;
 use crate::order::{Order, name_key};
 use crate::table::{Cell, Column, Row, Table};
 use crate::text;
@@ -130,12 +131,13 @@ impl<'a> Sift<'a> {
         self.tgids.contains(&b.creator())
             || b.processes.iter().any(|p| self.tgids.contains(p))
             || state(sight, b).0.contains(self.filter)
-            || (b.dmabuf != 0 && ("dma-buf".contains(self.filter) || self.exporter(sight, b)))
+            || (b.dmabuf != 0 && "dma-buf".contains(self.filter))
+            || self.exporter(sight, b)
             || (b.object != 0 && "object".contains(self.filter))
     }
 
     fn exporter(&self, sight: &Sight<'_>, b: &Buffer) -> bool {
-        let bytes = sight.lens.world.directory.exporter(b.dmabuf).unwrap_or_default();
+        let bytes = lens::exporter(sight.lens.world, b.dmabuf, b.file);
         let filter = self.filter.as_bytes();
         bytes.windows(filter.len().max(1)).any(|w| w.eq_ignore_ascii_case(filter))
     }
@@ -157,7 +159,7 @@ fn key(sight: &Sight<'_>, column: usize, b: &Buffer, ranks: &rustc_hash::FxHashM
     match column {
         0 => (u64::from(b.object) << 32) | u64::from(b.dmabuf),
         1 => b.size,
-        2 => name_key(world.directory.exporter(b.dmabuf).unwrap_or_default()),
+        2 => name_key(lens::exporter(world, b.dmabuf, b.file)),
         3 => ranks.get(&b.creator()).copied().unwrap_or(0),
         4 => b.importers.len() as u64,
         5 => u64::from(b.handles),
@@ -167,7 +169,13 @@ fn key(sight: &Sight<'_>, column: usize, b: &Buffer, ranks: &rustc_hash::FxHashM
         9 => u64::from(b.framebuffers),
         10 => u64::from(b.holders()),
         // What is older than the trace is the oldest.
-        11 => if b.born.is_known() { sight.lens.now_ns.saturating_sub(b.born.ts_ns) } else { u64::MAX },
+        11 => {
+            if b.born.is_known() {
+                sight.lens.now_ns.saturating_sub(b.born.ts_ns)
+            } else {
+                u64::MAX
+            }
+        }
         12 => last_seq(sight, b),
         13 => match state(sight, b).0.as_str() {
             "" => 3,
@@ -229,7 +237,7 @@ fn row_at(sight: &Sight<'_>, ix: u32, indent: &str) -> Row {
     let (word, tone) = state(sight, b);
     let last = lens.world.chronicle.last(&b.subjects()).filter(|h| h.at.ts_ns <= lens.now_ns);
     let last = last.map_or(String::new(), |h| format!("{} {} ago", h.what.text(), lens.age(&h.at)));
-    let exporter = match lens.exporter(b.dmabuf) {
+    let exporter = match lens.exporter(b.dmabuf, b.file) {
         e if e.is_empty() => Cell::faint("·"),
         e => Cell::plain(e),
     };

@@ -65,9 +65,7 @@ impl Findings {
         if self.table.selected > 1
             && let Some(number) = self.chosen
         {
-            let same = |i: &Item| {
-                matches!(i, Item::Finding(ix) if findings.get(*ix).is_some_and(|f| f.number == number))
-            };
+            let same = |i: &Item| matches!(i, Item::Finding(ix) if findings.get(*ix).is_some_and(|f| f.number == number));
             if let Some(place) = self.items.iter().position(same).filter(|p| *p != self.table.selected) {
                 self.table.follow(place);
             }
@@ -83,7 +81,9 @@ impl Findings {
         let seen = self.items.iter().skip(self.table.offset).take(self.table.height.max(super::ROWS));
         let rows = seen.map(|item| match item {
             Item::Heading(title) => Row::Heading((*title).to_owned()),
-            Item::Finding(ix) => findings.get(*ix).map_or(Row::Heading(String::new()), |f| row(sight, f, false)),
+            Item::Finding(ix) => {
+                findings.get(*ix).map_or(Row::Heading(String::new()), |f| row(sight, f, false))
+            }
             Item::Near(ix) => near.get(*ix).map_or(Row::Heading(String::new()), |f| row(sight, f, true)),
         });
         self.table.rows = rows.collect();

@@ -1,8 +1,8 @@
 //! Who holds whom, drawn as a tree: what is held on top, its holders below, theirs below them. A holder that stands for
 //! many of its kind is drawn a few times and then counted.
 
-use gemscope_report::graph::{Graph, Node, Tie};
 use gemscope_engine::Entity;
+use gemscope_report::graph::{Graph, Node, Tie};
 use gemscope_report::{number, size};
 
 use crate::lens::Lens;
@@ -55,7 +55,9 @@ impl Drawer<'_> {
         for (i, holder) in folded.into_iter().enumerate() {
             let (branch, below) = if i + 1 == last { ("└◄ ", "   ") } else { ("├◄ ", "│  ") };
             match holder {
-                Ok((n, tie)) => self.tree(n, &format!("{rest}{branch}"), &format!("{rest}{below}"), Some(tie)),
+                Ok((n, tie)) => {
+                    self.tree(n, &format!("{rest}{branch}"), &format!("{rest}{below}"), Some(tie))
+                }
                 Err(more) => {
                     self.out.push(Line::new(format!("{rest}{branch}"), Tone::Faint).and(more, Tone::Warn));
                 }
@@ -83,7 +85,9 @@ impl Drawer<'_> {
             Some(Node::Fd(tgid, _)) => format!("fds of {}", self.lens.process(*tgid)),
             Some(Node::PathFd(tgid, _)) => format!("path fds of {}", self.lens.process(*tgid)),
             Some(Node::Mapping(tgid)) => format!("mappings of {}", self.lens.process(*tgid)),
-            Some(Node::Handle(Entity::Handle { file, .. })) => format!("handles of {}", self.lens.names.file(*file)),
+            Some(Node::Handle(Entity::Handle { file, .. })) => {
+                format!("handles of {}", self.lens.names.file(*file))
+            }
             Some(Node::Cache(file, _)) => format!("PRIME cache entries of {}", self.lens.names.file(*file)),
             Some(Node::Attachment(_)) => "attachments".to_owned(),
             Some(Node::Framebuffer(_)) => "framebuffers".to_owned(),

@@ -88,7 +88,12 @@ impl Grouped {
             _ => format!("{}  {}", lens.place(kstack, ustack, tgid), lens.process(tgid)),
         };
         let sign = if self.open.contains(&g.place) { "▾" } else { "▸" };
-        format!("{sign} {:>7} × {:>6} {:>7} refs  {place}", number(g.count), text::bytes(g.bytes), number(g.refs))
+        format!(
+            "{sign} {:>7} × {:>6} {:>7} refs  {place}",
+            number(g.count),
+            text::bytes(g.bytes),
+            number(g.refs)
+        )
     }
 
     /// Opens or closes the group in this line. Is there one?

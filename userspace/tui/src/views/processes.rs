@@ -63,7 +63,13 @@ impl Processes {
                 7 => p.shared,
                 8 => rate_key(rate(p).map(|r| r.refs)),
                 9 => rate_key(rate(p).map(|r| r.bytes)),
-                10 => if p.oldest.is_known() { now.saturating_sub(p.oldest.ts_ns) } else { 0 },
+                10 => {
+                    if p.oldest.is_known() {
+                        now.saturating_sub(p.oldest.ts_ns)
+                    } else {
+                        0
+                    }
+                }
                 11 => u64::from(p.findings),
                 12 => signed_key(since(sight, p).map_or(0, |d| d.0)),
                 _ => signed_key(since(sight, p).map_or(0, |d| d.1)),

@@ -32,12 +32,7 @@ pub(crate) fn function(frame: &str) -> &str {
 }
 
 /// The lines of an unfolded entry.
-pub(crate) fn stack_lines(
-    lens: &Lens<'_>,
-    at: &gemscope_engine::Stamp,
-    columns: usize,
-    out: &mut Vec<Line>,
-) {
+pub(crate) fn stack_lines(lens: &Lens<'_>, at: &gemscope_engine::Stamp, columns: usize, out: &mut Vec<Line>) {
     let stacks = lens.stacks(at);
     if stacks.is_empty() {
         out.push(Line::new("       stack not recorded", Tone::Faint));

@@ -35,7 +35,13 @@ impl Machine {
             m.tgid = if p == PROCESSES { SHELL } else { FIRST_TGID + p };
             let mut driver = [0; 16];
             driver[..4].copy_from_slice(b"vgem");
-            let file = DrmFile { file: file(p), minor: p % 2, client_id: u64::from(p) + 1, driver, ..DrmFile::default() };
+            let file = DrmFile {
+                file: file(p),
+                minor: p % 2,
+                client_id: u64::from(p) + 1,
+                driver,
+                ..DrmFile::default()
+            };
             m.emit(ProbeId::FileOpen, Phase::Return, file.file as i64, &file);
         }
         for slot in 0..buffers {
@@ -71,10 +77,10 @@ impl Machine {
         self.emit(ProbeId::ObjectInit, Phase::Point, 0, &g);
         self.emit(ProbeId::HandleCreate, Phase::Entry, 0, &g);
         self.emit(ProbeId::HandleCreate, Phase::Return, 0, &Gem { handle, handle_count: 1, ..g });
-        if slot % 3 == 0 {
+        if slot.is_multiple_of(3) {
             self.export(slot, &g, handle);
         }
-        if slot % 9 == 0 {
+        if slot.is_multiple_of(9) {
             self.import(slot, size);
         }
     }
@@ -136,7 +142,8 @@ fn dmabuf(slot: u32) -> u64 {
 fn definitions(names: &[&[u8]]) -> Definitions {
     let mut definitions = Definitions::new();
     let name = |i: u32| names.get(i as usize % names.len().max(1)).copied().unwrap_or(b"client");
-    let process = |tgid: u32, comm: &[u8]| gemscope_trace::Process { tgid, comm: comm.into(), ..<_>::default() };
+    let process =
+        |tgid: u32, comm: &[u8]| gemscope_trace::Process { tgid, comm: comm.into(), ..<_>::default() };
     definitions.add(Definition::Process(process(SHELL, name(0))));
     for p in 0..PROCESSES {
         let tgid = FIRST_TGID + p;
