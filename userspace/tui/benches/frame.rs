@@ -30,7 +30,7 @@ fn bench(c: &mut Criterion) {
     let context = Context { kernel: "6.12".into(), profile: "v6.12".into(), ..Context::default() };
     let definitions = machine.definitions.clone();
     let status = Status { source: "live".into(), ..Status::default() };
-    let now_ns = machine.scene.last_ns() + 1_000_000_000;
+    let mut now_ns = machine.scene.last_ns() + 1_000_000_000;
     let mut terminal = Terminal::new(TestBackend::new(160, 50)).expect("a screen in memory");
     let mut group = c.benchmark_group("100,000 live buffers");
     group.sample_size(20);
@@ -55,7 +55,7 @@ fn bench(c: &mut Criterion) {
         }
     }
 
-    // A happening between each two frames: everything is looked at again.
+    // Time passes and something happens between each two frames: everything is looked at again.
     let mut slot = LIVE_BUFFERS;
     for column in 0..COLUMNS {
         let mut app = App::new(Settings::default());
@@ -67,6 +67,7 @@ fn bench(c: &mut Criterion) {
                 let mut taken = std::time::Duration::ZERO;
                 for _ in 0..times {
                     slot += 1;
+                    now_ns += 250_000_000;
                     machine.birth(slot);
                     machine.flush();
                     let world: World<'_> = machine.scene.world(&context, &definitions, None, now_ns);

@@ -171,6 +171,8 @@ pub struct Totals {
     pub attachments: usize,
     /// bytes, each counted once
     pub bytes: u64,
+    /// pieces of memory about which records were lost since everything was known
+    pub stale: usize,
 }
 
 /// What is alive at one moment.

@@ -190,6 +190,7 @@ impl Making {
         for row in &mut self.buffers {
             row.processes.sort_unstable();
             totals.bytes += row.size;
+            totals.stale += usize::from(row.stale);
             let alone = row.processes.len() == 1;
             for tgid in &row.processes {
                 let process = self.processes.entry(*tgid).or_default();
