@@ -6,6 +6,7 @@
 
 use gemscope_common::{SeenFd, Settle, seen};
 use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
 
 use crate::engine::Engine;
 use crate::entity::{Buf, BufKey};
@@ -175,12 +176,14 @@ impl Engine {
 
     /// The fds, mappings and paths by which processes hold a dma-buf, as far as is known now.
     pub(crate) fn process_holders(&self, b: &Buf) -> Vec<Holder> {
-        let mut kinds: Vec<HolderKind> = Vec::new();
+        // Most have one or two, and every dma-buf is asked for in turn.
+        let mut kinds: SmallVec<[HolderKind; 4]> = SmallVec::new();
         if self.seen.scan == Scan::None {
             let at_start = self.seen.at_start.get(&b.ino).map_or(&[][..], |s| &s.holders);
-            kinds.extend(at_start.iter().filter(|k| self.reach.is_from_before(holding_process(k))));
+            let before = |k: &&HolderKind| self.reach.is_from_before(holding_process(k));
+            kinds.extend(at_start.iter().filter(before).copied());
         }
-        kinds.extend(self.seen.now_holders(b.ino));
+        kinds.extend(self.seen.now_holders(b.ino).iter().copied());
         // A complete scan knows better than what was given out once: most of that has been closed since, unseen.
         if self.seen.scan != Scan::Complete {
             let given = b.grants.iter().map(|g| HolderKind::Fd { tgid: g.at.tgid, fd: g.fd });

@@ -275,6 +275,8 @@ impl Engine {
         Some((self.dmabuf_view(self.state.bufs.get(buf)?), fd))
     }
 
+    // Inlined, what a caller does not ask of a view is not looked up.
+    #[inline]
     fn handle_view(&self, h: &Handle) -> HandleView {
         let (object, size) = self.state.objects.get(h.object).map_or((0, 0), |o| (o.number, o.size));
         HandleView {
@@ -292,6 +294,7 @@ impl Engine {
         }
     }
 
+    #[inline]
     fn object_view(&self, o: &Object) -> ObjectView {
         ObjectView {
             id: o.number,
@@ -308,6 +311,7 @@ impl Engine {
         }
     }
 
+    #[inline]
     fn dmabuf_view(&self, b: &Buf) -> DmabufView {
         DmabufView {
             id: b.number,
@@ -321,10 +325,12 @@ impl Engine {
         }
     }
 
+    #[inline]
     fn buf_number(&self, key: Option<BufKey>) -> u32 {
         key.and_then(|k| self.state.bufs.get(k)).map_or(0, |b| b.number)
     }
 
+    #[inline]
     fn object_number(&self, key: Option<ObjectKey>) -> u32 {
         key.and_then(|k| self.state.objects.get(k)).map_or(0, |o| o.number)
     }

@@ -100,6 +100,7 @@ pub struct App {
     survey: Survey,
     /// what the survey was made from: records, scan
     surveyed: Option<(u64, u64, u64)>,
+    surveyed_ns: u64,
     growth: Growth,
     accused: FxHashMap<Subject, u32>,
     accused_of: usize,
@@ -140,6 +141,7 @@ impl App {
             counts: [0; 4],
             survey: Survey::default(),
             surveyed: None,
+            surveyed_ns: 0,
             growth: Growth::default(),
             accused: FxHashMap::default(),
             accused_of: 0,
@@ -176,8 +178,9 @@ impl App {
             self.now_ns = world.now_ns;
             let scan = world.holdings.map_or(0, |h| h.at_ns);
             let from = (engine.counts().records, scan, engine.counts().drops);
-            if self.surveyed != Some(from) {
-                self.survey = Survey::of(world);
+            if self.surveyed != Some(from) && self.is_time(world.now_ns) {
+                self.surveyed_ns = world.now_ns;
+                self.survey = std::mem::take(&mut self.survey).renew(world);
                 self.surveyed = Some(from);
                 self.changed = true;
             }
@@ -195,8 +198,9 @@ impl App {
         }
         self.counts =
             [self.survey.processes.len(), self.survey.buffers.len(), self.most.0, self.survey.sites.len()];
-        if self.help.is_some() && self.blind.is_empty() {
+        if self.help.is_some() {
             self.blind = help::blind(world);
+            self.fill_help();
         }
         self.refresh_view(world);
         self.changed = false;
@@ -251,6 +255,16 @@ impl App {
                 }
             }
         }
+    }
+
+    /// Looking at everything is the dear part of a frame: on a busy machine keys are answered from the last look, which is a
+    /// quarter of a second old at most. A replay is always exact.
+    const fn is_time(&self, now_ns: u64) -> bool {
+        const EVERY_NS: u64 = 250_000_000;
+        self.settings.replay
+            || self.surveyed.is_none()
+            || now_ns < self.surveyed_ns
+            || now_ns - self.surveyed_ns >= EVERY_NS
     }
 
     /// Notes which buffers findings are about.
@@ -320,7 +334,19 @@ fn finding_lines(told: &str, columns: usize) -> Vec<Line> {
     if told.is_empty() {
         out.push(Line::new("this finding is not there any more", Tone::Faint));
     }
-    for (i, line) in told.lines().enumerate() {
+    // Prose that was wrapped for a wider page is made one line again.
+    let mut whole: Vec<String> = Vec::new();
+    for line in told.lines() {
+        let indent = line.len() - line.trim_start().len();
+        match whole.last_mut() {
+            Some(last) if indent == INDENT && last.starts_with("   what to do") => {
+                last.push(' ');
+                last.push_str(line.trim_start());
+            }
+            _ => whole.push(line.to_owned()),
+        }
+    }
+    for (i, line) in whole.iter().enumerate() {
         let own = line.len() - line.trim_start().len();
         let label = line.get(3..INDENT).is_some_and(|l| l.starts_with(|c: char| c.is_ascii_lowercase()));
         let indent = if label { INDENT } else { own + 2 };

@@ -82,16 +82,17 @@ impl App {
     fn nothing(&mut self, buf: &mut Buffer, area: Rect) {
         let filtered = self.table().is_some_and(|(t, _)| !t.filter.is_empty()) || self.buffers.of.is_some();
         let replay = self.settings.replay;
-        let words = match self.view {
-            View::Buffer => ["no buffer is open", "open one with Enter on a row of Buffers (2)"],
-            View::Findings if filtered => ["no finding has this text", "Esc takes the filter away"],
-            View::Findings => [
+        let words: &[&str] = match self.view {
+            View::Buffer => &["no buffer is open", "open one with Enter on a row of Buffers (2)"],
+            View::Findings if filtered => &["no finding has this text", "Esc takes the filter away"],
+            View::Findings => &[
                 "no finding so far",
-                "leaks are judged when a process ends or closes its DRM file; until then look at growth (1, 4)",
+                "leaks are judged when a process ends or closes its DRM file;",
+                "of one that runs on, look at what grows: Processes (1), Call sites (4), and set a mark (m)",
             ],
-            _ if filtered => ["nothing has this text", "Esc takes the filter away"],
-            _ if replay => ["nothing yet: no buffer is alive at this point", "go on with → or Space"],
-            _ => ["nothing yet: no process has a GPU buffer", "start or use the program that leaks"],
+            _ if filtered => &["nothing has this text", "Esc takes the filter away"],
+            _ if replay => &["nothing yet: no buffer is alive at this point", "go on with → or Space"],
+            _ => &["nothing yet: no process has a GPU buffer", "start or use the program that leaks"],
         };
         for (i, line) in words.iter().enumerate() {
             let y = area.y + 1 + i as u16;

@@ -169,7 +169,7 @@ fn trust(world: &World<'_>, status: &Status, survey: &Survey, now_ns: u64) -> Ve
         0 => part(&mut line, 2, Tone::Faint, "nothing lost"),
         n => part(&mut line, 0, Tone::Bad, format!("! {} lost", number(n))),
     }
-    let stale = survey.buffers.iter().filter(|b| b.stale).count();
+    let stale = survey.totals.stale;
     if stale > 0 {
         part(&mut line, 1, Tone::Warn, format!("! {} stale after a loss", number(stale as u64)));
     }

@@ -87,7 +87,7 @@ impl App {
             _ => return false,
         }
         if let Some((table, _)) = self.table() {
-            table.to_top();
+            table.rewind();
         }
         self.touched();
         true
@@ -131,7 +131,7 @@ impl App {
             Command::Reverse => {
                 if let Some((table, _)) = self.table() {
                     table.reverse = !table.reverse;
-                    table.to_top();
+                    table.rewind();
                 }
                 self.touched();
             }
@@ -148,7 +148,7 @@ impl App {
             Command::Group => {
                 self.buffers.grouped =
                     if self.buffers.grouped.is_some() { None } else { Some(<_>::default()) };
-                self.buffers.table.to_top();
+                self.buffers.table.rewind();
                 self.touched();
             }
             Command::NearMisses => self.findings.near_misses = !self.findings.near_misses,
@@ -216,7 +216,7 @@ impl App {
             View::Processes => {
                 if let Some(tgid) = self.processes.chosen {
                     self.buffers.of = Some(tgid);
-                    self.buffers.table.to_top();
+                    self.buffers.table.rewind();
                     self.show(View::Buffers);
                 }
             }
@@ -246,10 +246,12 @@ impl App {
         if self.view == View::Buffer {
             let to = if self.came_from == View::Buffer { View::Buffers } else { self.came_from };
             self.show(to);
-        } else if self.table().is_some_and(|(table, _)| !std::mem::take(&mut table.filter).is_empty()) {
-            self.touched();
-        } else if self.view == View::Buffers && self.buffers.of.take().is_some() {
-            self.touched();
+        } else {
+            let filtered = self.table().is_some_and(|(t, _)| !std::mem::take(&mut t.filter).is_empty());
+            // The filter goes first, then the process.
+            if filtered || (self.view == View::Buffers && self.buffers.of.take().is_some()) {
+                self.touched();
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! A look at the world through names: everything that a view wants in words.
 
-use gemscope_engine::{Counts, Engine, Notes, Stamp, Verdict};
+use gemscope_engine::{Counts, Engine, Entity, Holder, HolderKind, Notes, Stamp, Verdict};
 use gemscope_report::survey::World;
 use gemscope_report::{Judgement, Names, escape};
 use gemscope_trace::StackKind;
@@ -98,12 +98,55 @@ impl<'a> Lens<'a> {
         user.into_iter().map(|f| (true, f)).chain(kernel.into_iter().map(|f| (false, f))).collect()
     }
 
-    /// The driver behind a dma-buf, or behind the file that a buffer was made through.
-    pub fn exporter(&self, dmabuf: u32) -> String {
-        let bytes = self.world.directory.exporter(dmabuf).unwrap_or_default();
-        let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
-        escape::name(bytes.get(..end).unwrap_or_default())
+    /// A DRM file, shortly: `card0 client 7`.
+    pub fn file(&self, number: u32) -> String {
+        let full = self.names.file(number);
+        let driver = full.find(" (").and_then(|from| Some((from, full.find("), ")?)));
+        let short =
+            driver.and_then(|(from, to)| Some(format!("{} {}", full.get(..from)?, full.get(to + 3..)?)));
+        short.unwrap_or(full)
     }
+
+    /// A reference, shortly: for a line that has more to say.
+    pub fn reference(&self, holder: &Holder) -> String {
+        let object = |e: Entity| match e {
+            Entity::Object { id, .. } => format!("object #{id}"),
+            Entity::DmaBuf { ino: 0, id, .. } => format!("dma-buf #{id}"),
+            Entity::DmaBuf { ino, .. } => format!("dma-buf ino {ino}"),
+            other => self.names.entity(other),
+        };
+        match holder.kind {
+            HolderKind::Handle(Entity::Handle { file, handle, .. }) => {
+                format!("handle {handle} of {}", self.file(file))
+            }
+            HolderKind::Link(e @ Entity::Object { .. }) => format!("link from {}", object(e)),
+            HolderKind::Link(e) => format!("link to {}", object(e)),
+            HolderKind::Cache { file, handle } => format!("cache of handle {handle}, {}", self.file(file)),
+            HolderKind::Importer(e) => format!("imported as {}", object(e)),
+            HolderKind::Exported(e) => format!("exported as {}", object(e)),
+            HolderKind::Fd { tgid, fd: -1 } => format!("fd of {}", self.process(tgid)),
+            HolderKind::Fd { tgid, fd } => format!("fd {fd} of {}", self.process(tgid)),
+            HolderKind::PathFd { tgid, fd } => format!("path fd {fd} of {}", self.process(tgid)),
+            HolderKind::Mapping { tgid } if tgid != 0 => format!("mapping of {}", self.process(tgid)),
+            _ => self.names.holder(holder),
+        }
+    }
+
+    /// The driver behind a dma-buf or, without one, behind a file that has a handle on the buffer; escaped.
+    pub fn exporter(&self, dmabuf: u32, file: u32) -> String {
+        escape::name(exporter(self.world, dmabuf, file))
+    }
+}
+
+/// The same as it came, not escaped.
+pub(crate) fn exporter<'a>(world: &World<'a>, dmabuf: u32, file: u32) -> &'a [u8] {
+    let named = world.directory.exporter(dmabuf).filter(|name| name.first().is_some_and(|b| *b != 0));
+    let bytes = match named {
+        Some(name) => name,
+        None => world.directory.file(file).map_or(&[][..], |f| &f.driver),
+    };
+    let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
+    bytes.get(..end).unwrap_or_default()
 }
 
 /// Nobody is known for it.

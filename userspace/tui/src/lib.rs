@@ -25,3 +25,8 @@ mod views;
 
 pub use app::App;
 pub use interface::{Action, Colour, Position, ScanAge, Settings, SliderMark, Status};
+
+#[cfg(test)]
+extern crate self as gemscope_tui;
+#[cfg(test)]
+mod tests;

@@ -118,16 +118,16 @@ impl Table {
             self.sort = 0;
         }
         self.reverse = false;
-        self.to_top();
+        self.rewind();
     }
 
     pub fn sort_by(&mut self, column: usize) {
         self.reverse = self.sort == column && !self.reverse;
         self.sort = column;
-        self.to_top();
+        self.rewind();
     }
 
-    pub fn to_top(&mut self) {
+    pub fn rewind(&mut self) {
         (self.selected, self.offset) = (0, 0);
     }
 

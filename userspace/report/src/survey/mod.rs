@@ -93,6 +93,8 @@ pub struct Buffer {
     pub size: u64,
     /// the first event that is known of it: its birth; not known for what is older than the trace
     pub born: Stamp,
+    /// number of a DRM file that has a handle on it; 0 without one
+    pub file: u32,
     /// objects of other devices that import it
     pub importers: SmallVec<[u32; 1]>,
     /// handles of all files on it
@@ -193,6 +195,8 @@ pub struct Totals {
     pub attachments: usize,
     /// bytes, each counted once
     pub bytes: u64,
+    /// pieces of memory about which records were lost since everything was known
+    pub stale: usize,
 }
 
 /// What is alive at one moment.
@@ -212,6 +216,12 @@ impl Survey {
     /// Looks at everything.
     #[must_use]
     pub fn of(world: &World<'_>) -> Self {
-        tables::survey(world)
+        Self::default().renew(world)
+    }
+
+    /// Looks at everything again, in the memory of a survey that is not needed any more.
+    #[must_use]
+    pub fn renew(self, world: &World<'_>) -> Self {
+        tables::survey(world, self)
     }
 }

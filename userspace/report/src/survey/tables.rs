@@ -17,9 +17,14 @@ struct Making {
     sites: FxHashMap<(Kind, u32, i32, i32), Site>,
 }
 
-pub(super) fn survey(world: &World<'_>) -> Survey {
+pub(super) fn survey(world: &World<'_>, old: Survey) -> Survey {
     let engine = world.engine;
-    let mut m = Making::default();
+    let counts = engine.counts();
+    let mut m = Making { buffers: old.buffers, ..Making::default() };
+    m.buffers.clear();
+    m.buffers.reserve(counts.objects);
+    m.of_object.reserve(counts.objects);
+    m.of_dmabuf.reserve(counts.dmabufs);
     m.dmabufs(world);
     m.strangers(world);
     m.objects(engine);
@@ -115,7 +120,8 @@ impl Making {
 
     fn objects(&mut self, engine: &Engine) {
         for o in engine.objects() {
-            let ix = match (self.of_dmabuf.get(&o.imported), self.of_object.get(&o.id)) {
+            let imported = if o.imported == 0 { None } else { self.of_dmabuf.get(&o.imported) };
+            let ix = match (imported, self.of_object.get(&o.id)) {
                 (Some(ix), _) => {
                     if let Some(row) = self.buffers.get_mut(*ix as usize) {
                         row.importers.push(o.id);
@@ -155,11 +161,13 @@ impl Making {
     fn handles(&mut self, engine: &Engine) {
         for h in engine.handles() {
             let tgid = h.created.tgid;
-            self.process(tgid).handles += 1;
-            self.took(tgid, &h.created);
+            self.took(tgid, &h.created).handles += 1;
             self.site(Kind::Handle, &h.created, h.size);
             if let Some(row) = row(&mut self.buffers, &self.of_object, h.object) {
                 row.handles += 1;
+                if row.file == 0 {
+                    row.file = h.file;
+                }
                 add(row, tgid);
             }
         }
@@ -207,6 +215,7 @@ impl Making {
         for row in &mut self.buffers {
             row.processes.sort_unstable();
             totals.bytes = totals.bytes.saturating_add(row.size);
+            totals.stale += usize::from(row.stale);
             let alone = row.processes.len() == 1;
             for tgid in &row.processes {
                 let process = self.processes.entry(*tgid).or_default();
@@ -240,11 +249,12 @@ impl Making {
     }
 
     /// It has taken a reference then.
-    fn took(&mut self, tgid: u32, at: &Stamp) {
+    fn took(&mut self, tgid: u32, at: &Stamp) -> &mut Process {
         let process = self.process(tgid);
         if at.is_known() && (!process.oldest.is_known() || at.seq < process.oldest.seq) {
             process.oldest = *at;
         }
+        process
     }
 
     fn site(&mut self, kind: Kind, at: &Stamp, bytes: u64) {

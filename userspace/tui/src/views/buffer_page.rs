@@ -211,7 +211,7 @@ impl BufferPage {
             let entry = i as u64;
             let open = self.page.is_unfolded(entry);
             let line = Line::new(if open { "▾ " } else { "▸ " }, Tone::Faint)
-                .and(lens.names.holder(holder), Tone::Plain)
+                .and(lens.reference(holder), Tone::Plain)
                 .entry(entry);
             let right = if taken.is_known() {
                 let frame = lens.place(taken.kstack, taken.ustack, taken.tgid);

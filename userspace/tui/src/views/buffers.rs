@@ -7,16 +7,17 @@ use rustc_hash::FxHashSet;
 use super::groups::{Grouped, Item};
 use super::{Sight, arrange, chosen, contains};
 use crate::growth::signed_key;
+use crate::lens;
 use crate::order::{Order, name_key};
 use crate::table::{Cell, Column, Row, Table};
 use crate::text;
 use crate::theme::Tone;
 
 pub(crate) const COLUMNS: &[Column] = &[
-    Column::flex("buffer", 18),
+    Column::name("buffer", 18, 0),
     Column::number("size", 6, 0),
     Column::name("exporter", 10, 6),
-    Column::name("made by", 14, 0),
+    Column::flex("made by", 14),
     Column::number("imp", 3, 5),
     Column::number("H", 3, 0),
     Column::number("F", 3, 0),
@@ -24,7 +25,7 @@ pub(crate) const COLUMNS: &[Column] = &[
     Column::number("A", 3, 0),
     Column::number("FB", 3, 0),
     Column::number("refs", 4, 4),
-    Column::number("age", 6, 0),
+    Column::number("age", 6, 2),
     Column::name("last event", 30, 7),
     Column::name("state", 9, 0),
     Column::delta("Δrefs", 5),
@@ -130,12 +131,13 @@ impl<'a> Sift<'a> {
         self.tgids.contains(&b.creator())
             || b.processes.iter().any(|p| self.tgids.contains(p))
             || state(sight, b).0.contains(self.filter)
-            || (b.dmabuf != 0 && ("dma-buf".contains(self.filter) || self.exporter(sight, b)))
+            || (b.dmabuf != 0 && "dma-buf".contains(self.filter))
+            || self.exporter(sight, b)
             || (b.object != 0 && "object".contains(self.filter))
     }
 
     fn exporter(&self, sight: &Sight<'_>, b: &Buffer) -> bool {
-        let bytes = sight.lens.world.directory.exporter(b.dmabuf).unwrap_or_default();
+        let bytes = lens::exporter(sight.lens.world, b.dmabuf, b.file);
         let filter = self.filter.as_bytes();
         bytes.windows(filter.len().max(1)).any(|w| w.eq_ignore_ascii_case(filter))
     }
@@ -157,7 +159,7 @@ fn key(sight: &Sight<'_>, column: usize, b: &Buffer, ranks: &rustc_hash::FxHashM
     match column {
         0 => (u64::from(b.object) << 32) | u64::from(b.dmabuf),
         1 => b.size,
-        2 => name_key(world.directory.exporter(b.dmabuf).unwrap_or_default()),
+        2 => name_key(lens::exporter(world, b.dmabuf, b.file)),
         3 => ranks.get(&b.creator()).copied().unwrap_or(0),
         4 => b.importers.len() as u64,
         5 => u64::from(b.handles),
@@ -215,11 +217,17 @@ fn state(sight: &Sight<'_>, b: &Buffer) -> (String, Tone) {
 
 /// `object #12 ino 345`
 pub(crate) fn name(b: &Buffer) -> String {
+    let short = short_name(b);
+    if b.object == 0 { short } else { format!("object {short}") }
+}
+
+/// `#12 ino 345`: the object's number and the dma-buf's inode number.
+fn short_name(b: &Buffer) -> String {
     match (b.object, b.ino) {
         (0, 0) => format!("dma-buf #{}", b.dmabuf),
         (0, ino) => format!("dma-buf ino {ino}"),
-        (object, 0) => format!("object #{object}"),
-        (object, ino) => format!("object #{object} ino {ino}"),
+        (object, 0) => format!("#{object}"),
+        (object, ino) => format!("#{object} ino {ino}"),
     }
 }
 
@@ -229,7 +237,7 @@ fn row_at(sight: &Sight<'_>, ix: u32, indent: &str) -> Row {
     let (word, tone) = state(sight, b);
     let last = lens.world.chronicle.last(&b.subjects()).filter(|h| h.at.ts_ns <= lens.now_ns);
     let last = last.map_or(String::new(), |h| format!("{} {} ago", h.what.text(), lens.age(&h.at)));
-    let exporter = match lens.exporter(b.dmabuf) {
+    let exporter = match lens.exporter(b.dmabuf, b.file) {
         e if e.is_empty() => Cell::faint("·"),
         e => Cell::plain(e),
     };
@@ -238,7 +246,7 @@ fn row_at(sight: &Sight<'_>, ix: u32, indent: &str) -> Row {
     let delta = if new { "new".to_owned() } else { text::signed(refs) };
     let size = if b.size == 0 { "?".to_owned() } else { text::bytes(b.size) };
     Row::Cells(vec![
-        Cell::plain(format!("{indent}{}", name(b))),
+        Cell::plain(format!("{indent}{}", short_name(b))),
         Cell(size, Tone::Strong),
         exporter,
         if b.born.is_known() { Cell::plain(lens.process(b.creator())) } else { Cell::faint("(older)") },

@@ -12,11 +12,11 @@ pub(crate) const COLUMNS: &[Column] = &[
     Column::number("#", 4, 0),
     Column::name("rule", 21, 0),
     Column::name("class", 9, 5),
-    Column::name("certain?", 9, 0),
+    Column::name("certain?", 9, 4),
     Column::number("count", 5, 0),
     Column::number("bytes", 6, 0),
     Column::name("who", 15, 0),
-    Column::flex("what", 10),
+    Column::flex("what", 18),
     Column::number("ago", 6, 3),
 ];
 
@@ -54,13 +54,12 @@ impl Findings {
         let head = "undecided: something lost or not seen could explain these away";
         self.section(sight, head, findings, |f| f.tainted, Item::Finding);
         if self.near_misses {
-            self.section(
-                sight,
-                "near misses: legal today, a bug in older kernels",
-                near,
-                |_| true,
-                Item::Near,
-            );
+            let head = "near misses: legal today, a bug in older kernels";
+            let before = self.items.len();
+            self.section(sight, head, near, |_| true, Item::Near);
+            if self.items.len() == before {
+                self.items.push(Item::Heading("near misses: none"));
+            }
         }
         self.table.len = self.items.len();
         if self.table.selected > 1

@@ -1,12 +1,13 @@
 //! Buffers gathered by the stack that made them.
 
-use gemscope_report::{number, size};
+use gemscope_report::number;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Sight;
 use super::buffers::COLUMNS;
 use crate::order::Order;
 use crate::table::Table;
+use crate::text;
 
 /// The kernel stack, the user stack and the process.
 pub(crate) type Place = (i32, i32, u32);
@@ -77,17 +78,22 @@ impl Grouped {
         }
     }
 
-    /// `▸ 1,234 × 20.3 MiB  create_dumb (drm.rs:162)  weston 812`
+    /// `▸ 1,234 × 20.3M 1,300 refs  create_dumb (drm.rs:162)  weston 812`
     pub fn title(&self, sight: &Sight<'_>, group: usize) -> String {
         let Some(g) = self.groups.get(group) else { return String::new() };
         let (kstack, ustack, tgid) = g.place;
         let lens = sight.lens;
         let place = match tgid {
             0 => "made before the trace, or nobody saw where".to_owned(),
-            _ => format!("{}  {}", lens.process(tgid), lens.place(kstack, ustack, tgid)),
+            _ => format!("{}  {}", lens.place(kstack, ustack, tgid), lens.process(tgid)),
         };
         let sign = if self.open.contains(&g.place) { "▾" } else { "▸" };
-        format!("{sign} {:>7} × {:>10}  {:>6} refs  {place}", number(g.count), size(g.bytes), number(g.refs))
+        format!(
+            "{sign} {:>7} × {:>6} {:>7} refs  {place}",
+            number(g.count),
+            text::bytes(g.bytes),
+            number(g.refs)
+        )
     }
 
     /// Opens or closes the group in this line. Is there one?

@@ -10,7 +10,7 @@ use crate::text;
 use crate::theme::Tone;
 
 pub(crate) const COLUMNS: &[Column] = &[
-    Column::flex("process", 11),
+    Column::flex("process", 15),
     Column::number("pid", 7, 0),
     Column::number("files", 5, 6),
     Column::number("handles", 7, 0),
@@ -19,7 +19,7 @@ pub(crate) const COLUMNS: &[Column] = &[
     Column::number("own", 6, 0),
     Column::number("shared", 6, 0),
     Column::number("refs/min", 8, 7),
-    Column::number("B/min", 7, 0),
+    Column::number("B/min", 7, 1),
     Column::number("oldest", 6, 4),
     Column::number("find", 4, 0),
     Column::delta("Δrefs", 6),

@@ -77,10 +77,10 @@ impl Machine {
         self.emit(ProbeId::ObjectInit, Phase::Point, 0, &g);
         self.emit(ProbeId::HandleCreate, Phase::Entry, 0, &g);
         self.emit(ProbeId::HandleCreate, Phase::Return, 0, &Gem { handle, handle_count: 1, ..g });
-        if slot % 3 == 0 {
+        if slot.is_multiple_of(3) {
             self.export(slot, &g, handle);
         }
-        if slot % 9 == 0 {
+        if slot.is_multiple_of(9) {
             self.import(slot, size);
         }
     }
