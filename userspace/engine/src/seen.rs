@@ -160,6 +160,9 @@ impl Engine {
     /// dma-bufs that were seen at the start and of which no record has told yet, by rising inode number.
     #[must_use]
     pub fn sightings(&self) -> Vec<Sighting> {
+        if self.seen.at_start.is_empty() {
+            return Vec::new();
+        }
         let known: FxHashSet<u64> = self.state.bufs.values().map(|b| b.ino).collect();
         let unknown = self.seen.at_start.iter().filter(|(ino, s)| !s.gone && !known.contains(ino));
         let mut all: Vec<Sighting> = unknown

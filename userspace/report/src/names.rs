@@ -165,6 +165,12 @@ fn frame(context: &Context, kind: StackKind, frame: &Frame<'_>) -> Vec<String> {
     }
 }
 
+/// The function of a frame, as [`Names::frames`] writes it, without its place and offset.
+pub(crate) fn function(frame: &str) -> &str {
+    let name = frame.split(" (").next().unwrap_or(frame);
+    name.rsplit_once("+0x").map_or(name, |(name, _)| name)
+}
+
 /// Does this frame, as [`Names::frames`] writes it, only pass a call on to the kernel?
 pub(crate) fn is_wrapper(frame: &str) -> bool {
     const FUNCTIONS: &[&str] = &["__ioctl", "ioctl", "syscall", "__close", "close"];
@@ -354,6 +360,8 @@ mod tests {
         {
             assert!(is_wrapper(f), "{f}");
         }
+        assert_eq!(function("open (a.c:3, inlined)"), "open");
+        assert_eq!(function("drmIoctl+0x2 (libdrm.so.2)"), "drmIoctl");
         for f in ["create_dumb (drm.rs:162)", "drm_backend_init (b.c:1)", "closer (x.c:2)", "main"] {
             assert!(!is_wrapper(f), "{f}");
         }

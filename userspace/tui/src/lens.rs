@@ -79,22 +79,15 @@ impl<'a> Lens<'a> {
         if at.is_known() { self.names.when(at) } else { "before".to_owned() }
     }
 
-    /// The frame that says most of where something was done: the innermost one of the program itself.
+    /// Where something was done: the innermost frame of the program itself, and who called it.
     pub fn place(&self, kstack: i32, ustack: i32, tgid: u32) -> String {
-        let user = self.names.frames(StackKind::User, ustack, tgid);
-        if let Some(frame) = user.iter().find(|f| !is_wrapper(f)).or(user.first()) {
-            return frame.clone();
-        }
-        match self.names.frames(StackKind::Kernel, kstack, 0).into_iter().next() {
-            Some(frame) => format!("{frame} (kernel)"),
-            None => "stack not recorded".to_owned(),
-        }
+        self.world.place(kstack, ustack, tgid)
     }
 
     /// Both stacks, frame by frame, as `(user?, frame)`, the user's first.
     pub fn stacks(&self, at: &Stamp) -> Vec<(bool, String)> {
-        let user = self.names.frames(StackKind::User, at.ustack, at.tgid);
-        let kernel = self.names.frames(StackKind::Kernel, at.kstack, 0);
+        let user = self.world.stack(StackKind::User, at.ustack, at.tgid);
+        let kernel = self.world.stack(StackKind::Kernel, at.kstack, 0);
         user.into_iter().map(|f| (true, f)).chain(kernel.into_iter().map(|f| (false, f))).collect()
     }
 
@@ -151,35 +144,3 @@ pub(crate) fn exporter<'a>(world: &World<'a>, dmabuf: u32, file: u32) -> &'a [u8
 
 /// Nobody is known for it.
 pub(crate) const BEFORE: &str = "(before the trace)";
-
-/// A function that only passes a call on to the kernel.
-fn is_wrapper(frame: &str) -> bool {
-    const FUNCTIONS: &[&str] = &["__ioctl", "ioctl", "__GI_", "drm", "__drm", "syscall", "__close", "close"];
-    const LIBRARIES: &[&str] = &["libc.so", "libc-", "libdrm", "ld-linux", "libpthread"];
-    let function = frame.split(['+', ' ']).next().unwrap_or_default();
-    let named = FUNCTIONS.iter().any(|f| match *f {
-        // libdrm's own names go on with a capital: drmIoctl, drmModeAddFB2.
-        "drm" | "__drm" => {
-            function.strip_prefix(f).is_some_and(|r| r.starts_with(|c: char| c.is_uppercase()))
-        }
-        "__GI_" => function.starts_with(f),
-        f => function == f,
-    });
-    named || LIBRARIES.iter().any(|l| frame.contains(l))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_wrapper;
-
-    #[test]
-    fn wrappers_are_known() {
-        for f in ["__ioctl+0x3b (gemclient)", "drmIoctl+0x2 (libdrm.so.2)", "drmModeAddFB2 (a.c:3)", "close"]
-        {
-            assert!(is_wrapper(f), "{f}");
-        }
-        for f in ["create_dumb (drm.rs:162)", "drm_backend_init (b.c:1)", "closer (x.c:2)", "main"] {
-            assert!(!is_wrapper(f), "{f}");
-        }
-    }
-}

@@ -174,7 +174,11 @@ impl Driver for Live {
         Ok(self.crew.has_stopped())
     }
 
-    fn act(&mut self, _: &Action) -> anyhow::Result<()> {
+    fn act(&mut self, action: &Action) -> anyhow::Result<()> {
+        // The picture is held by the monitor itself; the rest moves time.
+        if *action == Action::Refresh {
+            self.crew.rescan();
+        }
         Ok(())
     }
 

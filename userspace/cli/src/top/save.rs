@@ -11,7 +11,7 @@ use super::driver::Driver;
 pub fn finding(driver: &mut dyn Driver, number: u32) {
     let mut report = String::new();
     driver.show(&mut |world, _| {
-        let judgement = Judgement::of(world.engine);
+        let judgement = Judgement::of_one(world.engine, number);
         let names = Names {
             context: world.context,
             judgement: &judgement,

@@ -112,6 +112,7 @@ impl Stage {
 pub struct Crew {
     stage: Arc<FairMutex<Stage>>,
     over: Arc<AtomicBool>,
+    rescan: Arc<AtomicBool>,
     worker: Option<JoinHandle<()>>,
     scanner: Option<JoinHandle<()>>,
 }
@@ -127,21 +128,26 @@ impl Crew {
         definitions: Option<gemscope_live::Definitions>,
     ) -> anyhow::Result<Self> {
         let stage = Arc::new(FairMutex::new(stage));
-        let over = Arc::new(AtomicBool::new(false));
+        let (over, rescan) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let worker = {
             let stage = Arc::clone(&stage);
             Builder::new().name("judge".into()).spawn(move || work(&stage, &batches, definitions.as_ref()))?
         };
         let scanner = {
-            let (stage, over) = (Arc::clone(&stage), Arc::clone(&over));
-            Builder::new().name("scan".into()).spawn(move || look_around(&stage, &over))?
+            let (stage, over, rescan) = (Arc::clone(&stage), Arc::clone(&over), Arc::clone(&rescan));
+            Builder::new().name("scan".into()).spawn(move || look_around(&stage, &over, &rescan))?
         };
-        Ok(Self { stage, over, worker: Some(worker), scanner: Some(scanner) })
+        Ok(Self { stage, over, rescan, worker: Some(worker), scanner: Some(scanner) })
     }
 
     /// The stage, for a moment.
     pub fn stage(&self) -> FairMutexGuard<'_, Stage> {
         self.stage.lock()
+    }
+
+    /// Asks for a look at all processes now.
+    pub fn rescan(&self) {
+        self.rescan.store(true, Ordering::Relaxed);
     }
 
     /// Has the worker ended although records may still come?
@@ -186,7 +192,7 @@ fn work(stage: &FairMutex<Stage>, batches: &Batches, definitions: Option<&gemsco
 }
 
 /// Looks at all processes from time to time: no more than a twentieth of a processor's time.
-fn look_around(stage: &FairMutex<Stage>, over: &AtomicBool) {
+fn look_around(stage: &FairMutex<Stage>, over: &AtomicBool, rescan: &AtomicBool) {
     const LEAST: Duration = Duration::from_secs(1);
     while !over.load(Ordering::Relaxed) {
         let begun = Instant::now();
@@ -197,6 +203,9 @@ fn look_around(stage: &FairMutex<Stage>, over: &AtomicBool) {
         let pause = LEAST.max(begun.elapsed() * 20);
         let until = Instant::now() + pause;
         while Instant::now() < until && !over.load(Ordering::Relaxed) {
+            if rescan.swap(false, Ordering::Relaxed) {
+                break;
+            }
             std::thread::sleep(TICK);
         }
     }

@@ -60,12 +60,33 @@ impl World<'_> {
         names::frames(self.context, self.definitions, kind, id, tgid)
     }
 
-    /// The frame that says most of where something was done: the innermost one of the program itself.
+    /// A stack's frames in words, innermost first, without those that run before the program's own.
+    #[must_use]
+    pub fn stack(&self, kind: StackKind, id: i32, tgid: u32) -> Vec<String> {
+        let mut frames = self.frames(kind, id, tgid);
+        if kind == StackKind::User {
+            crate::text::stack::trim_runtime(&mut frames);
+        }
+        frames
+    }
+
+    /// Where something was done: the innermost frame of the program itself, whole, and the functions that called it.
     #[must_use]
     pub fn place(&self, kstack: i32, ustack: i32, tgid: u32) -> String {
-        let user = self.frames(StackKind::User, ustack, tgid);
-        if let Some(frame) = user.iter().find(|f| !names::is_wrapper(f)).or(user.first()) {
-            return frame.clone();
+        /// Callers told.
+        const CALLERS: usize = 2;
+        let mut user = self.frames(StackKind::User, ustack, tgid);
+        user.truncate(crate::text::runtime_from(&user).unwrap_or(user.len()));
+        if let Some(from) = user.iter().position(|f| !names::is_wrapper(f)) {
+            let mut place = user[from].clone();
+            for caller in user.iter().skip(from + 1).take(CALLERS) {
+                place.push_str(" < ");
+                place.push_str(names::function(caller));
+            }
+            return place;
+        }
+        if let Some(frame) = user.into_iter().next() {
+            return frame;
         }
         match self.frames(StackKind::Kernel, kstack, 0).into_iter().next() {
             Some(frame) => format!("{frame} (kernel)"),

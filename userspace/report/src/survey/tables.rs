@@ -11,20 +11,30 @@ use super::{Buffer, Kind, Process, Site, Survey, World};
 #[derive(Default)]
 struct Making {
     buffers: Vec<Buffer>,
-    of_object: FxHashMap<u32, u32>,
-    of_dmabuf: FxHashMap<u32, u32>,
-    processes: FxHashMap<u32, Process>,
-    sites: FxHashMap<(Kind, u32, i32, i32), Site>,
+    of_object: Index,
+    of_dmabuf: Index,
+    processes: Vec<Process>,
+    process_at: FxHashMap<u32, usize>,
+    /// the process asked for last, and its place
+    last_process: (u32, usize),
+    sites: Vec<Site>,
+    site_at: FxHashMap<(Kind, u32, i32, i32), usize>,
+    /// the place of the site asked for last
+    last_site: usize,
 }
 
 pub(super) fn survey(world: &World<'_>, old: Survey) -> Survey {
     let engine = world.engine;
     let counts = engine.counts();
-    let mut m = Making { buffers: old.buffers, ..Making::default() };
+    let mut m = Making {
+        buffers: old.buffers,
+        last_process: (u32::MAX, 0),
+        of_object: Index::new(counts.objects),
+        of_dmabuf: Index::new(counts.dmabufs),
+        ..Making::default()
+    };
     m.buffers.clear();
     m.buffers.reserve(counts.objects);
-    m.of_object.reserve(counts.objects);
-    m.of_dmabuf.reserve(counts.dmabufs);
     m.dmabufs(world);
     m.strangers(world);
     m.objects(engine);
@@ -75,7 +85,6 @@ impl Making {
 
     /// dma-bufs that processes hold and that no record has told of: they are older than the trace.
     fn strangers(&mut self, world: &World<'_>) {
-        let known: FxHashSet<u64> = self.buffers.iter().map(|b| b.ino).collect();
         let mut seen: BTreeMap<u64, (u64, Vec<HolderKind>)> = BTreeMap::new();
         for s in world.engine.sightings() {
             let holders = world.holdings.map_or(s.holders, |h| h.of(s.ino).to_vec());
@@ -84,7 +93,11 @@ impl Making {
             }
         }
         if let Some(holdings) = world.holdings {
-            for ino in holdings.inodes().into_iter().filter(|ino| !known.contains(ino)) {
+            let mut unknown: FxHashSet<u64> = holdings.inodes().into_iter().collect();
+            self.buffers.iter().filter(|b| b.ino != 0).for_each(|b| {
+                unknown.remove(&b.ino);
+            });
+            for ino in unknown {
                 seen.entry(ino).or_insert_with(|| (holdings.size(ino), holdings.of(ino).to_vec()));
             }
         }
@@ -120,18 +133,17 @@ impl Making {
 
     fn objects(&mut self, engine: &Engine) {
         for o in engine.objects() {
-            let imported = if o.imported == 0 { None } else { self.of_dmabuf.get(&o.imported) };
-            let ix = match (imported, self.of_object.get(&o.id)) {
+            let ix = match (self.of_dmabuf.get(o.imported), self.of_object.get(o.id)) {
                 (Some(ix), _) => {
-                    if let Some(row) = self.buffers.get_mut(*ix as usize) {
+                    if let Some(row) = self.buffers.get_mut(ix as usize) {
                         row.importers.push(o.id);
                         if row.size == 0 {
                             row.size = o.size;
                         }
                     }
-                    *ix
+                    ix
                 }
-                (None, Some(ix)) => *ix,
+                (None, Some(ix)) => ix,
                 (None, None) => {
                     self.buffers.push(Buffer { object: o.id, size: o.size, ..Buffer::default() });
                     (self.buffers.len() - 1) as u32
@@ -218,7 +230,10 @@ impl Making {
             totals.stale += usize::from(row.stale);
             let alone = row.processes.len() == 1;
             for tgid in &row.processes {
-                let process = self.processes.entry(*tgid).or_default();
+                let Some(process) = self.process_at.get(tgid).and_then(|ix| self.processes.get_mut(*ix))
+                else {
+                    continue;
+                };
                 if alone {
                     process.own = process.own.saturating_add(row.size);
                 } else {
@@ -233,19 +248,26 @@ impl Making {
         totals.framebuffers = counts.framebuffers;
         totals.attachments = counts.attachments;
         totals.buffers = self.buffers.len();
-        let mut processes: Vec<Process> = self.processes.into_values().collect();
+        let mut processes = self.processes;
         processes.sort_unstable_by_key(|p| p.tgid);
         for process in &mut processes {
             process.ended = process.tgid != 0
                 && world.engine.process(process.tgid).is_some_and(|p| p.exit_code.is_some());
         }
-        let mut sites: Vec<Site> = self.sites.into_values().collect();
+        let mut sites = self.sites;
         sites.sort_unstable_by_key(|s| (std::cmp::Reverse((s.bytes, s.count)), s.key()));
         Survey { buffers: self.buffers, processes, sites, totals }
     }
 
     fn process(&mut self, tgid: u32) -> &mut Process {
-        self.processes.entry(tgid).or_insert_with(|| Process { tgid, ..Process::default() })
+        if self.last_process.0 != tgid {
+            let ix = *self.process_at.entry(tgid).or_insert_with(|| {
+                self.processes.push(Process { tgid, ..Process::default() });
+                self.processes.len() - 1
+            });
+            self.last_process = (tgid, ix);
+        }
+        &mut self.processes[self.last_process.1]
     }
 
     /// It has taken a reference then.
@@ -262,16 +284,23 @@ impl Making {
             return;
         }
         let key = (kind, at.tgid, at.kstack, at.ustack);
-        let site = self.sites.entry(key).or_insert_with(|| Site {
-            kind,
-            tgid: at.tgid,
-            kstack: at.kstack,
-            ustack: at.ustack,
-            count: 0,
-            bytes: 0,
-            oldest: *at,
-            newest: *at,
-        });
+        // What was taken one after the other was mostly taken at the same place.
+        if self.sites.get(self.last_site).is_none_or(|s| s.key() != key) {
+            self.last_site = *self.site_at.entry(key).or_insert_with(|| {
+                self.sites.push(Site {
+                    kind,
+                    tgid: at.tgid,
+                    kstack: at.kstack,
+                    ustack: at.ustack,
+                    count: 0,
+                    bytes: 0,
+                    oldest: *at,
+                    newest: *at,
+                });
+                self.sites.len() - 1
+            });
+        }
+        let site = &mut self.sites[self.last_site];
         site.count += 1;
         site.bytes = site.bytes.saturating_add(bytes);
         if at.seq < site.oldest.seq {
@@ -283,8 +312,41 @@ impl Making {
     }
 }
 
-fn row<'a>(buffers: &'a mut [Buffer], of: &FxHashMap<u32, u32>, number: u32) -> Option<&'a mut Buffer> {
-    buffers.get_mut(*of.get(&number)? as usize)
+fn row<'a>(buffers: &'a mut [Buffer], of: &Index, number: u32) -> Option<&'a mut Buffer> {
+    buffers.get_mut(of.get(number)? as usize)
+}
+
+/// Rows by the number of an entity. Numbers are given out in order, so that those of what lives are mostly close together.
+#[derive(Default)]
+struct Index {
+    dense: Vec<u32>,
+    sparse: FxHashMap<u32, u32>,
+}
+
+impl Index {
+    const NONE: u32 = u32::MAX;
+
+    /// For about so many entities.
+    fn new(expected: usize) -> Self {
+        Self { dense: vec![Self::NONE; expected.saturating_mul(4) + 1024], sparse: FxHashMap::default() }
+    }
+
+    fn insert(&mut self, number: u32, row: u32) {
+        match self.dense.get_mut(number as usize) {
+            Some(slot) => *slot = row,
+            None => {
+                self.sparse.insert(number, row);
+            }
+        }
+    }
+
+    /// No entity has the number 0.
+    fn get(&self, number: u32) -> Option<u32> {
+        match self.dense.get(number as usize) {
+            Some(row) => Some(*row).filter(|row| *row != Self::NONE),
+            None => self.sparse.get(&number).copied(),
+        }
+    }
 }
 
 /// Notes that the process holds it. Is that new?
