@@ -20,6 +20,7 @@ mod mirror;
 mod modules;
 mod pages;
 mod perfetto;
+mod pictures;
 mod programs;
 mod qemu;
 mod rows;
@@ -61,6 +62,8 @@ enum Task {
     History(history::HistoryArgs),
     /// Write docs/man and completions, or check them: the man pages and the shell completions of gemscope.
     Pages(pages::PagesArgs),
+    /// Take the pictures of the README: screens of the monitor beside a leaking client in a guest.
+    Pictures(pictures::PicturesArgs),
     /// Record the traces that tests replay.
     Fixtures(fixtures::FixturesArgs),
     /// Bring BTF and symbols out of booted kernels.
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         Task::Truth(args) => truth::run(&args),
         Task::History(args) => history::run(&args),
         Task::Pages(args) => pages::run(&args),
+        Task::Pictures(args) => pictures::run(&args),
         Task::Fixtures(args) => fixtures::run(&args),
         Task::KernelExtract(args) => extract::run(&args),
     };

@@ -1,5 +1,6 @@
 //! A program on a terminal of its own: for tests of what draws. At first nobody reads what it draws, as when a window is frozen;
-//! when a file appears it is passed on as it comes, and keys are pressed.
+//! when a file appears it is passed on as it comes, and keys are pressed. How much had been drawn when one was pressed is told on
+//! standard error.
 
 use std::ffi::CString;
 use std::io::Write as _;
@@ -69,10 +70,12 @@ fn attend(terminal: &std::fs::File, keys: &str) -> Outcome {
     const BETWEEN: Duration = Duration::from_secs(1);
     let mut keys = keys.chars();
     let mut next = Instant::now() + BETWEEN;
+    let mut drawn = 0;
     loop {
         if Instant::now() >= next {
             next += BETWEEN;
             if let Some(key) = keys.next() {
+                eprintln!("key at {drawn}");
                 let mut bytes = [0; 4];
                 let _ = (&*terminal).write_all(key.encode_utf8(&mut bytes).as_bytes());
             }
@@ -85,6 +88,7 @@ fn attend(terminal: &std::fs::File, keys: &str) -> Outcome {
         let mut bytes = [0; 4096];
         match std::io::Read::read(&mut &*terminal, &mut bytes) {
             Ok(n) if n > 0 => {
+                drawn += n;
                 let _ = std::io::stdout().write_all(bytes.get(..n).unwrap_or_default());
             }
             // EIO: the program has closed its end.
