@@ -178,7 +178,7 @@ fn trust(world: &World<'_>, status: &Status, survey: &Survey, now_ns: u64) -> Ve
         part(&mut line, 1, Tone::Warn, format!("! filtered: {}", filters.join(" ")));
     }
     if status.lag > 2 {
-        part(&mut line, 1, Tone::Warn, format!("! {} batches behind", status.lag));
+        part(&mut line, 1, Tone::Warn, format!("! {} records behind", status.lag));
     }
     let rate = status.events_per_s.clamp(0.0, 1e15);
     part(&mut line, 5, Tone::Faint, format!("{} events/s", number(rate as u64)));

@@ -74,7 +74,7 @@ pub struct Status {
     pub events_per_s: f64,
     /// records lost so far
     pub drops: u64,
-    /// batches that wait to be taken in
+    /// records that wait to be taken in
     pub lag: usize,
     /// when the fds of all processes were looked at last; `None` if never
     pub scan: Option<ScanAge>,

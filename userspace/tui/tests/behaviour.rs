@@ -119,7 +119,7 @@ fn the_header_never_lies() {
     screen.status.drops = 51_035;
     screen.status.lag = 7;
     let seen = words(&screen.show(&show));
-    for what in ["! 51,035 lost", "! filtered: --comm=foo", "! 7 batches behind"] {
+    for what in ["! 51,035 lost", "! filtered: --comm=foo", "! 7 records behind"] {
         assert!(seen.contains(what), "{what}: {seen}");
     }
     // What is wrong is told on a narrow screen too.
