@@ -183,6 +183,8 @@ impl Engine {
             released,
             released_in,
             in_scope,
+            // Counted from the attachments, which are told themselves.
+            attached: _,
             holds,
             grants,
         } = buf;

@@ -175,6 +175,8 @@ pub(crate) struct Buf {
     /// The loss epoch in which that was seen.
     pub released_in: u32,
     pub in_scope: bool,
+    /// How many of the live attachments are to it.
+    pub attached: u32,
     pub holds: SmallVec<[Hold; 2]>,
     pub grants: SmallVec<[Grant; 1]>,
 }

@@ -101,8 +101,7 @@ impl Engine {
         let buf = self.state.buf(p.dma_buf, p.ino);
         let sure = self.sure(thread);
         let (maps, pins) = (SmallVec::new(), SmallVec::new());
-        // An older one at its address has ended unseen.
-        self.state.attachments.insert(ret, Attachment { buf, at, sure, maps, pins, orphaned: None });
+        self.state.attach(ret, Attachment { buf, at, sure, maps, pins, orphaned: None });
     }
 
     /// R48: a device is detached; nothing may be mapped or pinned through it any more.
@@ -123,7 +122,7 @@ impl Engine {
                 return;
             }
         }
-        let Some(a) = self.state.attachments.remove(&p.attach) else { return };
+        let Some(a) = self.state.detach(p.attach) else { return };
         let tainted = self.state.stale(a.sure);
         // The core undoes what it keeps itself (R43).
         if let Some(map) = a.maps.first().filter(|_| p.cached_sgt == 0) {
@@ -269,7 +268,7 @@ impl Engine {
 
     /// R11, L5: the buffer is destroyed, and a device is still attached.
     pub(crate) fn check_attachments_left(&mut self, buf: BufKey, at: Stamp) {
-        let left = self.state.attachments.values().filter(|a| a.buf == buf).min_by_key(|a| a.at.seq);
+        let left = self.state.attachments_of(buf).min_by_key(|a| a.at.seq);
         let Some((taken, sure)) = left.map(|a| (a.at, a.sure)) else { return };
         let tainted = self.state.stale(sure) || self.state.stale(self.state.bufs[buf].sure);
         self.attachment_left(buf, What::Released, at, taken, tainted);

@@ -349,7 +349,7 @@ impl Engine {
             return;
         }
         // Attached before the call began, and still.
-        let all_along = self.state.attachments.values().find(|a| a.buf == buf && a.at.seq < began.seq);
+        let all_along = self.state.attachments_of(buf).find(|a| a.at.seq < began.seq);
         let Some((attached, sure)) = all_along.map(|a| (a.at, a.sure)) else { return };
         let tainted = self.state.stale(sure);
         let evidence = self.buf_evidence(buf);

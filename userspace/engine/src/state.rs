@@ -260,6 +260,7 @@ impl State {
             released: None,
             released_in: 0,
             in_scope,
+            attached: 0,
             holds: SmallVec::new(),
             grants: SmallVec::new(),
         });
@@ -290,6 +291,31 @@ impl State {
         {
             o.exported = None;
         }
+    }
+
+    /// A device is attached. An older attachment at its address has ended unseen.
+    pub fn attach(&mut self, addr: u64, attachment: Attachment) {
+        let _ = self.detach(addr);
+        if let Some(b) = self.bufs.get_mut(attachment.buf) {
+            b.attached += 1;
+        }
+        self.attachments.insert(addr, attachment);
+    }
+
+    /// A device is detached: what there was at this address.
+    pub fn detach(&mut self, addr: u64) -> Option<Attachment> {
+        let gone = self.attachments.remove(&addr)?;
+        if let Some(b) = self.bufs.get_mut(gone.buf) {
+            b.attached = b.attached.saturating_sub(1);
+        }
+        Some(gone)
+    }
+
+    /// The live attachments to a dma-buf, in no order.
+    pub fn attachments_of(&self, buf: BufKey) -> impl Iterator<Item = &Attachment> {
+        // Most have none: that is known without looking at all.
+        let some = self.bufs.get(buf).is_some_and(|b| b.attached > 0);
+        self.attachments.values().take_while(move |_| some).filter(move |a| a.buf == buf)
     }
 
     /// Takes a reference on a dma-buf into the ledger, once.

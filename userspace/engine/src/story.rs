@@ -87,7 +87,7 @@ impl Engine {
             holders.push(Holder { kind, taken: hold.at });
         }
         holders.extend(self.process_holders(b));
-        for a in self.state.attachments.values().filter(|a| a.buf == key) {
+        for a in self.state.attachments_of(key) {
             holders.push(Holder { kind: HolderKind::Attachment, taken: a.at });
         }
         holders.sort_by_key(|h| h.taken.seq);

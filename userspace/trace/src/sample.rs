@@ -197,8 +197,10 @@ impl Thread {
         (header.ts_ns, header.ret, header.tid, header.tgid, header.cpu) =
             (self.clock, ret, self.tid, self.tgid, self.cpu);
         let takes = match probe {
-            ProbeId::ObjectInit | ProbeId::BufExport | ProbeId::Attach => true,
-            ProbeId::HandleCreate | ProbeId::CacheAdd | ProbeId::Import => phase != Entry,
+            ProbeId::ObjectInit | ProbeId::Attach => true,
+            ProbeId::BufExport | ProbeId::HandleCreate | ProbeId::CacheAdd | ProbeId::Import => {
+                phase != Entry
+            }
             _ => false,
         };
         if takes {
@@ -272,6 +274,8 @@ impl Thread {
             ops_bits: 0,
             exp_name,
         };
+        let asked = BufExport { dma_buf: 0, ino: 0, exp_name: [0; 24], ..export };
+        self.put(random, ProbeId::BufExport, Entry, 0, &asked);
         self.put(random, ProbeId::BufExport, Return, shared.buf as i64, &export);
         gem.dma_buf = shared.buf;
         gem.refcount += 1;
