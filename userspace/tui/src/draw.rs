@@ -82,9 +82,12 @@ impl App {
     fn nothing(&mut self, buf: &mut Buffer, area: Rect) {
         let filtered = self.table().is_some_and(|(t, _)| !t.filter.is_empty()) || self.buffers.of.is_some();
         let replay = self.settings.replay;
+        let position = self.status.position.as_ref();
+        let later = position.is_some_and(|p| p.marks.iter().any(|m| m.seq > p.seq));
         let words: &[&str] = match self.view {
             View::Buffer => &["no buffer is open", "open one with Enter on a row of Buffers (2)"],
             View::Findings if filtered => &["no finding has this text", "Esc takes the filter away"],
+            View::Findings if later => &["no finding so far", "] goes to where the next one is made"],
             View::Findings => &[
                 "no finding so far",
                 "leaks are judged when a process ends or closes its DRM file;",

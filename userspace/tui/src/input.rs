@@ -162,10 +162,21 @@ impl App {
             Command::Scan => return Some(Action::Refresh),
             Command::Happening(by) => return Some(Action::StepHappening(by)),
             Command::Record(by) => return Some(Action::Step(by)),
+            Command::NextFinding => return self.finding(true),
+            Command::PreviousFinding => return self.finding(false),
             Command::Faster => return self.speed(2.0),
             Command::Slower => return self.speed(0.5),
         }
         None
+    }
+
+    /// To where the next finding was made, or the one before.
+    fn finding(&self, next: bool) -> Option<Action> {
+        let position = self.status.position.as_ref()?;
+        let mut marks = position.marks.iter().map(|m| m.seq);
+        let seq =
+            if next { marks.find(|seq| *seq > position.seq) } else { marks.rfind(|seq| *seq < position.seq) };
+        seq.map(Action::Seek)
     }
 
     fn speed(&self, times: f64) -> Option<Action> {

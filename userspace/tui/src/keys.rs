@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Scan,
     Happening(i64),
     Record(i64),
+    NextFinding,
+    PreviousFinding,
     Faster,
     Slower,
 }
@@ -106,6 +108,8 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(&[Right, Char('.')], "→  .", "", When::Replay, C::Happening(1), "on to the next happening"),
     bind(&[Char('<')], "<", "", When::Replay, C::Record(-1), "back by one record"),
     bind(&[Char('>')], ">", "", When::Replay, C::Record(1), "on by one record"),
+    bind(&[Char(']')], "]", "next finding", When::Replay, C::NextFinding, "on to the next finding"),
+    bind(&[Char('[')], "[", "", When::Replay, C::PreviousFinding, "back to the previous finding"),
     bind(&[Char('+'), Char('=')], "+", "", When::Replay, C::Faster, "play twice as fast"),
     bind(&[Char('-')], "-", "", When::Replay, C::Slower, "play half as fast"),
     bind(&[KeyCode::Up, Char('k')], "↑  k", "", When::Always, C::Up, "up"),

@@ -99,7 +99,8 @@ pub fn live() -> Status {
 
 pub fn replay(show: &Show, len: u64) -> Status {
     let seq = show.scene.engine().counts().records;
-    let marks = vec![SliderMark { seq: len * 3 / 4, number: 1, certain: true }];
+    let mark = |seq, number| SliderMark { seq, number, certain: true };
+    let marks = vec![mark(1, 1), mark(len * 3 / 4, 2)];
     let position = Position {
         seq,
         len,
