@@ -4,7 +4,7 @@
 
 use crate::engine::Engine;
 use crate::entity::{Attachment, Buf, BufKey, File, Framebuffer, Handle, Object, ObjectKey, Phase};
-use crate::finding::{Entity, Holder, HolderKind, LifeEvent, Stamp};
+use crate::finding::{Entity, Holder, HolderKind, Stamp};
 
 /// A live DRM file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -233,18 +233,6 @@ impl Engine {
             Entity::Object { id, .. } => self.object_numbered(id).map(|k| self.object_holders(k)),
             Entity::DmaBuf { id, .. } => self.buf_numbered(id).map(|k| self.buf_holders(k)),
             Entity::Handle { object, .. } => self.object_numbered(object).map(|k| self.object_holders(k)),
-            Entity::File { .. } | Entity::Framebuffer { .. } => None,
-        }
-        .unwrap_or_default()
-    }
-
-    /// What the ledger remembers of the life of an object or dma-buf, oldest first: what still stands, not what was undone.
-    #[must_use]
-    pub fn life(&self, entity: Entity) -> Vec<LifeEvent> {
-        match entity {
-            Entity::Object { id, .. } => self.object_numbered(id).map(|k| self.object_life(k)),
-            Entity::DmaBuf { id, .. } => self.buf_numbered(id).map(|k| self.buf_life(k)),
-            Entity::Handle { object, .. } => self.object_numbered(object).map(|k| self.object_life(k)),
             Entity::File { .. } | Entity::Framebuffer { .. } => None,
         }
         .unwrap_or_default()

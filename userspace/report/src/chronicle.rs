@@ -57,8 +57,6 @@ pub struct Chronicle {
     dead: VecDeque<Subject>,
     /// The record that told of each last: what tables are sorted by, apart from the stories for speed.
     last: FxHashMap<Subject, u64>,
-    /// The object that a dma-buf was made from or imported as last.
-    object_of: FxHashMap<u32, u32>,
 }
 
 impl Chronicle {
@@ -77,9 +75,6 @@ impl Chronicle {
             self.last.insert(Subject::Dmabuf(dmabuf), happening.at.seq);
         }
         match what {
-            What::Exported if dmabuf != 0 && object != 0 => {
-                self.object_of.insert(dmabuf, object);
-            }
             What::Died if object != 0 => self.buried(Subject::Object(object)),
             What::Released if dmabuf != 0 => self.buried(Subject::Dmabuf(dmabuf)),
             _ => {}
@@ -93,16 +88,7 @@ impl Chronicle {
         {
             self.stories.remove(&old);
             self.last.remove(&old);
-            if let Subject::Dmabuf(number) = old {
-                self.object_of.remove(&number);
-            }
         }
-    }
-
-    /// The object that this dma-buf was made from; 0 when there was none, or it is not known.
-    #[must_use]
-    pub fn exporter(&self, dmabuf: u32) -> u32 {
-        self.object_of.get(&dmabuf).copied().unwrap_or(0)
     }
 
     /// What happened last to one of these.

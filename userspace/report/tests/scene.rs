@@ -199,3 +199,31 @@ fn what_is_older_than_the_trace_is_shown() {
     let later = Holdings::new(&[fd(7, 20, seen::FD), fd(10, 22, seen::FD)], 5, 0);
     assert_eq!(rows(Some(&later)), [seven, eight, (Subject::Inode(10), 1, vec![22])]);
 }
+
+/// Names from outside cannot steer the terminal that the tables are printed on, nor take it over by their length.
+#[test]
+fn hostile_names_are_harmless_in_tables() {
+    use gemscope_common::{Phase, ProbeId, Process, Record, SeenFd, seen};
+    use gemscope_report::text::{self, Palette};
+    use gemscope_trace::Definition;
+    let mut scene = Scene::new(Config::default());
+    let mut comm = [0; 16];
+    comm[..14].copy_from_slice(b"\x1b[2J\xe2\x80\xaeab\n\x07\xff<b");
+    let mut exec = Record::new(ProbeId::Exec, Phase::Point, &Process { comm, ..Process::default() });
+    exec.header.tgid = 20;
+    let fd = |tgid| SeenFd { ino: u64::from(tgid), size: 4096, tgid, fd: 3, kind: seen::FD, at_start: 1 };
+    let seen = [20, 21].map(|tgid| Record::new(ProbeId::SeenFd, Phase::Point, &fd(tgid)));
+    scene.ingest(&[exec], |_, _| {});
+    scene.ingest(&seen, |_, _| {});
+    let mut definitions = Definitions::new();
+    let long = "\u{202e}x".repeat(5000);
+    let process =
+        gemscope_trace::Process { tgid: 21, comm: long.into(), ..gemscope_trace::Process::default() };
+    definitions.add(Definition::Process(process));
+    let context = Context::default();
+    let mut out = String::new();
+    text::survey(&mut out, &scene.world(&context, &definitions, None, 0), 0, &Palette::plain()).unwrap();
+    assert!(out.contains("\\x1b[2J") && out.contains("\\u{202e}"), "{out}");
+    assert!(!out.chars().any(|c| c != '\n' && gemscope_report::escape::is_hostile(c)), "{out}");
+    assert!(out.len() < 2000, "{}", out.len());
+}
