@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_program_has_a_terminal_and_gets_keys() {
-        let args = ["", "x\n", "sh", "-c", "stty size && read word && test \"$word\" = x"];
+        let args = ["", "x\n", "sh", "-c", "stty -echo; read word; test \"$word $(stty size)\" = 'x 36 120'"];
         let request = parse(&args.map(str::to_owned)).unwrap();
         assert!(run(&request).is_ok());
         let request = parse(&["", "", "false"].map(str::to_owned)).unwrap();
