@@ -17,7 +17,7 @@ use gemscope_trace::{
 use crate::args::ModelArgs;
 use crate::explore::{self, Crew};
 use crate::pipeline::Judge;
-use crate::play::{Played, Player};
+use crate::play::{OnePass, Played};
 use crate::source::{self, Judged, Options};
 use crate::values::Source;
 use crate::{scenario, ui};
@@ -114,7 +114,7 @@ impl Run {
 
     /// Plays it into a scene, to its end or to the record of number `options.until`.
     pub fn play(&self, options: &Options, told: &mut dyn FnMut(&Happening)) -> Played {
-        let mut player = Player::new(self.header.clone(), options);
+        let mut player = OnePass::new(self.header.clone(), options);
         let until = options.until.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
         player.ingest(self.records.get(..until).unwrap_or(&self.records), told);
         let mut definitions = Definitions::new();

@@ -29,8 +29,8 @@ pub struct Played {
     pub header: TraceHeader,
 }
 
-/// Plays records as they come.
-pub struct Player {
+/// Plays records as they come: once, forward. Who goes back and forth is `top`.
+pub struct OnePass {
     scene: Scene,
     scope: Option<Scope>,
     at_exit: Option<u32>,
@@ -38,8 +38,8 @@ pub struct Player {
     header: TraceHeader,
 }
 
-impl Player {
-    /// A player who has seen nothing.
+impl OnePass {
+    /// One that has seen nothing.
     #[must_use]
     pub fn new(header: TraceHeader, options: &Options) -> Self {
         let mut context = Context::of_trace(&header, |p| Row::of(p).map(|row| row.blind));
@@ -85,7 +85,7 @@ pub fn trace(path: &Path, options: &Options, told: &mut dyn FnMut(&Happening)) -
     let reader = Reader::open(path)?;
     let (end, lost_names) = (reader.end(), reader.definitions_lost());
     let name = path.to_string_lossy();
-    let mut player = Player::new(reader.header().clone(), options);
+    let mut player = OnePass::new(reader.header().clone(), options);
     player.context.trace = name.to_string();
     let mut reader = PrefetchReader::new(reader)?;
     let mut records: Vec<Record> = Vec::new();
