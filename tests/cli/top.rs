@@ -2,7 +2,7 @@
 
 use snapbox::file;
 
-use crate::{DEMO, gemscope};
+use crate::{DEMO, file, gemscope};
 
 /// A recording is shown where most is alive.
 #[test]
@@ -30,6 +30,26 @@ fn nothing_is_said_to_be_nothing() {
     let assert = gemscope().args(["top", "--replay"]).arg(&path).assert().code(0);
     let out = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
     assert!(out.contains("nothing yet"), "{out}");
+}
+
+/// What is missing of a recording is told, also where its recorder was killed between two blocks.
+#[test]
+fn a_recording_that_is_not_whole_says_so() {
+    let (_dir, path) = file(&crate::codes::torn());
+    let assert = gemscope().args(["top", "--replay"]).arg(&path).assert().code(0);
+    let out = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
+    assert!(out.contains("damaged: the trace is cut at byte"), "{out}");
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("unfinished.gemtrace");
+    let mut writer = gemscope_trace::Writer::create(&path, &gemscope_trace::TraceHeader::default()).unwrap();
+    let workload = gemscope_trace::sample::Workload::new(gemscope_trace::sample::Shape::default());
+    workload.take(100).for_each(|r| writer.write(&r).unwrap());
+    writer.flush_block().unwrap();
+    std::mem::forget(writer);
+    let assert = gemscope().args(["top", "--replay"]).arg(&path).assert().code(0);
+    let out = String::from_utf8_lossy(&assert.get_output().stdout).into_owned();
+    assert!(out.contains("damaged: the recording was not finished: its end is missing"), "{out}");
 }
 
 #[test]

@@ -4,16 +4,15 @@
 
 use std::path::Path;
 
-use anyhow::bail;
 use gemscope_common::{ProbeId, Record, Scope};
 use gemscope_probes::catalogue::Row;
 use gemscope_report::happening::Happening;
 use gemscope_report::scene::Scene;
-use gemscope_report::{Context, Judgement, number, plural};
-use gemscope_trace::{Definitions, End, PrefetchReader, Reader, TraceHeader};
+use gemscope_report::{Context, Judgement};
+use gemscope_trace::{Definitions, Reader, TraceHeader};
 
 use crate::pipeline::at_exit_word;
-use crate::source::{self, Options};
+use crate::source::{self, Options, Taker};
 
 /// A source that has been played.
 pub struct Played {
@@ -83,41 +82,28 @@ impl OnePass {
 /// The trace cannot be read, or nothing of it can.
 pub fn trace(path: &Path, options: &Options, told: &mut dyn FnMut(&Happening)) -> anyhow::Result<Played> {
     let reader = Reader::open(path)?;
-    let (end, lost_names) = (reader.end(), reader.definitions_lost());
-    let name = path.to_string_lossy();
     let mut player = OnePass::new(reader.header().clone(), options);
-    player.context.trace = name.to_string();
-    let mut reader = PrefetchReader::new(reader)?;
-    let mut records: Vec<Record> = Vec::new();
-    let mut left = options.until.unwrap_or(u64::MAX);
-    while left > 0 {
-        let Some(batch) = reader.next_batch(&mut records)? else { break };
-        if let Some(gap) = batch.gap {
-            player.scene.gap();
-            player.context.damage.push(gap.why.to_string());
-        }
-        records.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-        left -= records.len() as u64;
-        player.ingest(&records, told);
+    let mut context = std::mem::take(&mut player.context);
+    context.trace = path.to_string_lossy().into_owned();
+    let definitions =
+        source::read(reader, options.until, &mut context, &mut Telling { player: &mut player, told })?;
+    player.context = context;
+    Ok(player.finish(definitions))
+}
+
+/// A pass whose happenings are told.
+struct Telling<'a> {
+    player: &'a mut OnePass,
+    told: &'a mut dyn FnMut(&Happening),
+}
+
+impl Taker for Telling<'_> {
+    fn gap(&mut self) {
+        self.player.scene.gap();
     }
-    if left > 0 && end == End::Unfinished && player.context.damage.is_empty() {
-        player.scene.gap();
-        player.context.damage.push("the recording was not finished: its end is missing".to_owned());
+
+    fn take(&mut self, records: &[Record], _: &Definitions) -> anyhow::Result<()> {
+        self.player.ingest(records, self.told);
+        Ok(())
     }
-    if player.scene.engine().counts().records == 0
-        && let Some(why) = player.context.damage.first()
-    {
-        bail!("no record of `{name}` can be read: {why}");
-    }
-    if let (0, Some(until)) = (left, options.until) {
-        player.context.notes.push(format!("judged up to record {} only, as asked", number(until)));
-    }
-    if lost_names > 0 {
-        let blocks = plural(lost_names, "block", "blocks");
-        player
-            .context
-            .notes
-            .push(format!("{blocks} of names could not be read: some stacks or names are missing"));
-    }
-    Ok(player.finish(reader.definitions().clone()))
 }

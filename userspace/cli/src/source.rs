@@ -62,57 +62,133 @@ pub fn judge<R: Read + Seek + Send + 'static>(
     name: &str,
     options: &Options,
 ) -> anyhow::Result<Judged> {
-    let (end, lost_names) = (reader.end(), reader.definitions_lost());
     let header = reader.header().clone();
     let mut context = Context::of_trace(&header, |p| Row::of(p).map(|row| row.blind));
     context.trace = name.to_owned();
-    let mut judge = Judge::new(config(&header, options, &mut context));
-    let mut reader = PrefetchReader::new(reader)?;
-    let mut events = options.events.then(|| Events::new(header.clock.start_ns));
-    let progress = progress(reader.len());
+    let mut judging = Judging {
+        judge: Judge::new(config(&header, options, &mut context)),
+        events: options.events.then(|| Events::new(header.clock.start_ns)),
+    };
+    let read = read(reader, options.until, &mut context, &mut judging);
+    if let Some(events) = &mut judging.events {
+        events.end()?;
+    }
+    let definitions = read?;
+    judging.judge.finish();
+    Ok(conclude(judging.judge, context, definitions))
+}
 
+/// A judge, and the lines that are printed of what it is given.
+struct Judging {
+    judge: Judge,
+    events: Option<Events>,
+}
+
+impl Taker for Judging {
+    fn gap(&mut self) {
+        self.judge.gap();
+    }
+
+    fn take(&mut self, records: &[Record], definitions: &Definitions) -> anyhow::Result<()> {
+        match &mut self.events {
+            Some(events) => events.tell(&mut self.judge, records, definitions)?,
+            None => self.judge.ingest(records),
+        }
+        Ok(())
+    }
+}
+
+/// What takes the records of a trace in.
+pub(crate) trait Taker {
+    /// Records are missing here.
+    fn gap(&mut self);
+
+    /// Takes in records, in order.
+    ///
+    /// # Errors
+    /// What keeps it from going on.
+    fn take(&mut self, records: &[Record], definitions: &Definitions) -> anyhow::Result<()>;
+}
+
+/// Reads a trace from its beginning, to its end or to the record of number `until`. What of it cannot be read goes into the context,
+/// whose `trace` is how it is called.
+///
+/// # Errors
+/// The trace cannot be read, nothing of it can, or the taker's.
+pub(crate) fn read<R: Read + Seek + Send + 'static>(
+    reader: Reader<R>,
+    until: Option<u64>,
+    context: &mut Context,
+    taker: &mut dyn Taker,
+) -> anyhow::Result<Definitions> {
+    let ending = Ending::of(&reader);
+    let progress = progress(reader.len());
+    let mut reader = PrefetchReader::new(reader)?;
     let mut records: Vec<Record> = Vec::new();
-    let mut left = options.until.unwrap_or(u64::MAX);
-    while left > 0 {
+    let (mut done, until) = (0, until.unwrap_or(u64::MAX));
+    while done < until {
         let Some(batch) = reader.next_batch(&mut records)? else { break };
         if let Some(gap) = batch.gap {
-            judge.gap();
+            taker.gap();
             context.damage.push(gap.why.to_string());
         }
         // Numbers of records count those that this version does not know: the cut is by what is shown.
-        records.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-        left -= records.len() as u64;
-        match &mut events {
-            Some(events) => events.tell(&mut judge, &records, reader.definitions())?,
-            None => judge.ingest(&records),
-        }
+        records.truncate(usize::try_from(until - done).unwrap_or(usize::MAX));
+        done += records.len() as u64;
+        taker.take(&records, reader.definitions())?;
         progress.inc(records.len() as u64);
     }
     progress.finish_and_clear();
-    if let Some(events) = &mut events {
-        events.end()?;
+    if done < until
+        && let Some(why) = ending.missing(&context.damage)
+    {
+        taker.gap();
+        context.damage.push(why.to_owned());
+    }
+    nothing_read(done, context)?;
+    if done == until {
+        context.notes.push(format!("judged up to record {} only, as asked", number(until)));
+    }
+    context.notes.extend(ending.names_missing());
+    Ok(reader.definitions().clone())
+}
+
+/// How a trace ends, and which names it lacks: told in the same words by everyone who reads one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ending {
+    end: End,
+    lost_names: u64,
+}
+
+impl Ending {
+    /// Of a trace that has been opened.
+    pub(crate) const fn of<R: Read + Seek>(reader: &Reader<R>) -> Self {
+        Self { end: reader.end(), lost_names: reader.definitions_lost() }
     }
 
-    if left > 0 && end == End::Unfinished && context.damage.is_empty() {
-        judge.gap();
-        context.damage.push("the recording was not finished: its end is missing".to_owned());
+    /// Is its end missing, and nothing else was told of that?
+    pub(crate) const fn missing(&self, damage: &[String]) -> Option<&'static str> {
+        match (self.end, damage) {
+            (End::Unfinished, []) => Some("the recording was not finished: its end is missing"),
+            _ => None,
+        }
     }
-    if judge.engine().counts().records == 0
-        && let Some(why) = context.damage.first()
-    {
-        bail!("no record of `{name}` can be read: {why}");
+
+    /// A note, where names are missing.
+    pub(crate) fn names_missing(&self) -> Option<String> {
+        (self.lost_names > 0).then(|| {
+            let blocks = plural(self.lost_names, "block", "blocks");
+            format!("{blocks} of names could not be read: some stacks or names are missing")
+        })
     }
-    if left == 0 {
-        context
-            .notes
-            .push(format!("judged up to record {} only, as asked", number(options.until.unwrap_or(0))));
+}
+
+/// An error, where not one record could be read, and why is known.
+pub(crate) fn nothing_read(records: u64, context: &Context) -> anyhow::Result<()> {
+    match context.damage.first() {
+        Some(why) if records == 0 => bail!("no record of `{}` can be read: {why}", context.trace),
+        _ => Ok(()),
     }
-    if lost_names > 0 {
-        let blocks = plural(lost_names, "block", "blocks");
-        context.notes.push(format!("{blocks} of names could not be read: some stacks or names are missing"));
-    }
-    judge.finish();
-    Ok(conclude(judge, context, reader.definitions().clone()))
 }
 
 /// Puts together what a report is made of.

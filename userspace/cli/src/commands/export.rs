@@ -13,6 +13,7 @@ use gemscope_report::survey::Kind;
 use self::pump::{Input, Pump};
 use crate::args::export::{ExportArgs, Format, Moment, Table, Value, What};
 use crate::exit::Exit;
+use crate::source::Ending;
 use crate::ui;
 
 pub fn run(args: &ExportArgs) -> anyhow::Result<Exit> {
@@ -181,12 +182,11 @@ fn peak(mut pump: Pump, value: folded::Value) -> anyhow::Result<u64> {
 }
 
 /// Tells what could not be read.
-fn tell_damage(damage: &[String], lost_names: u64) {
+fn tell_damage(damage: &[String], ending: Ending) {
     for why in damage {
         ui::say(&format!("what can be read was exported: {why}"));
     }
-    if lost_names > 0 {
-        let blocks = gemscope_report::plural(lost_names, "block", "blocks");
-        ui::say(&format!("{blocks} of names could not be read: some stacks or names are missing"));
+    if let Some(note) = ending.names_missing() {
+        ui::say(&note);
     }
 }

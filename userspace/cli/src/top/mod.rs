@@ -23,7 +23,7 @@ use crate::args::TopArgs;
 use crate::capture::Signals;
 use crate::exit::Exit;
 use crate::model::Run;
-use crate::source;
+use crate::source::{self, Ending};
 use crate::ui::{self, Ui};
 
 use driver::Driver;
@@ -69,10 +69,11 @@ fn recording(args: &TopArgs) -> anyhow::Result<Option<Replay>> {
         let mut context = Context::of_trace(&header, |p| Row::of(p).map(|row| row.blind));
         context.trace = path.to_string_lossy().into_owned();
         let config = source::config(&header, &source::Options::default(), &mut context);
-        let player = Player::new(Tape::file(reader), config)?;
-        if let (0, Some(why)) = (player.len(), player.damage().first()) {
-            anyhow::bail!("no record of `{}` can be read: {why}", context.trace);
-        }
+        let ending = Ending::of(&reader);
+        let player = Player::new(Tape::file(reader), config, Some(ending))?;
+        context.damage.extend_from_slice(player.damage());
+        context.notes.extend(ending.names_missing());
+        source::nothing_read(player.len(), &context)?;
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
         let name = escape::name(name.as_bytes());
         return Replay::new(player, context, definitions, name).map(Some);
@@ -80,7 +81,7 @@ fn recording(args: &TopArgs) -> anyhow::Result<Option<Replay>> {
     let Some(source) = &args.model.source else { return Ok(None) };
     let run = Run::of(source, &args.model)?;
     let (config, context, definitions, records) = run.into_parts();
-    let player = Player::new(Tape::memory(records), config)?;
+    let player = Player::new(Tape::memory(records), config, None)?;
     let name = escape::name(format!("model:{}", source.scenario).as_bytes());
     Replay::new(player, context, definitions, name).map(Some)
 }

@@ -8,6 +8,7 @@ use gemscope_report::scene::Scene;
 use gemscope_trace::TraceError;
 
 use super::tape::{Next, Place, Tape};
+use crate::source::Ending;
 
 /// A recording and a place in it.
 pub struct Player {
@@ -19,6 +20,8 @@ pub struct Player {
     damage: Vec<String>,
     fullest: u64,
     span_ns: (u64, u64),
+    /// what is missing behind the last record
+    missing: Option<&'static str>,
     finished: bool,
 }
 
@@ -50,11 +53,11 @@ impl Player {
     /// Records played at once.
     const GULP: usize = 4096;
 
-    /// Goes once through the whole recording, and stays at its end.
+    /// Goes once through the whole recording, and stays at its end. `ending` is that of a trace.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn new(tape: Tape, config: Config) -> Result<Self, TraceError> {
+    pub fn new(tape: Tape, config: Config, ending: Option<Ending>) -> Result<Self, TraceError> {
         let mut player = Self {
             tape,
             scene: Scene::new(config),
@@ -64,6 +67,7 @@ impl Player {
             damage: Vec::new(),
             fullest: 0,
             span_ns: (0, 0),
+            missing: None,
             finished: false,
         };
         let (mut stride, mut entities) = (Self::STRIDE, 0);
@@ -90,6 +94,8 @@ impl Player {
             }
         }
         player.len = player.seq();
+        player.missing = ending.and_then(|e| e.missing(&player.damage));
+        player.damage.extend(player.missing.map(str::to_owned));
         player.finish();
         let findings = player.scene.engine().findings().iter();
         player.landmarks = findings
@@ -132,6 +138,9 @@ impl Player {
 
     fn finish(&mut self) {
         if !self.finished {
+            if self.missing.is_some() {
+                self.scene.gap();
+            }
             self.scene.finish();
             self.finished = true;
         }
@@ -296,7 +305,8 @@ mod tests {
         let reader = Reader::open(path).unwrap();
         let config =
             source::config(&reader.header().clone(), &source::Options::default(), &mut Context::default());
-        Player::new(Tape::file(reader), config).unwrap()
+        let ending = Ending::of(&reader);
+        Player::new(Tape::file(reader), config, Some(ending)).unwrap()
     }
 
     /// Everything that is shown at this point.

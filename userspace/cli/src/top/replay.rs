@@ -41,7 +41,6 @@ impl Replay {
         if context.start_ns == 0 {
             context.start_ns = player.span_ns().0;
         }
-        context.damage.extend_from_slice(player.damage());
         player.seek(player.fullest())?;
         Ok(Self { player, context, definitions, name, playing: None, speed: 1.0, message: None })
     }

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::paint::{Palette, paint};
+use crate::escape;
 use crate::names::{number, plural, size};
 use crate::survey::{Process, Site, Survey, World};
 
@@ -64,7 +65,11 @@ fn head(
                 c.missing.len()
             )
         )
-    )
+    )?;
+    for why in &c.damage {
+        writeln!(out, "{}", paint(palette.warn, format_args!("damaged: {}", escape::long(why.as_bytes()))))?;
+    }
+    Ok(())
 }
 
 fn processes(out: &mut dyn Write, world: &World<'_>, survey: &Survey, palette: &Palette) -> fmt::Result {

@@ -10,13 +10,13 @@ use gemscope_probes::catalogue::Row;
 use gemscope_report::Context;
 use gemscope_report::export::{Feed, Now, Told};
 use gemscope_report::survey::World;
-use gemscope_trace::{End, PrefetchReader, Reader};
+use gemscope_trace::{PrefetchReader, Reader};
 use indicatif::ProgressBar;
 
 use crate::args::{ExportArgs, ModelArgs};
 use crate::exit::Exit;
 use crate::model::Run;
-use crate::source::{self, Options};
+use crate::source::{self, Ending, Options};
 
 /// Where a trace comes from.
 pub(super) enum Input {
@@ -49,9 +49,7 @@ pub(super) struct Pump {
     pub(super) context: Context,
     pub(super) realtime_offset_ns: i64,
     reader: PrefetchReader,
-    name: String,
-    end: End,
-    lost_names: u64,
+    ending: Ending,
     records: Vec<Record>,
     at: usize,
     done: u64,
@@ -75,9 +73,9 @@ impl Pump {
     fn new<R: Read + Seek + Send + 'static>(reader: Reader<R>, name: String) -> anyhow::Result<Self> {
         let header = reader.header().clone();
         let mut context = Context::of_trace(&header, |p| Row::of(p).map(|row| row.blind));
-        context.trace.clone_from(&name);
+        context.trace = name;
         let feed = Feed::new(source::config(&header, &Options::default(), &mut context));
-        let (end, lost_names) = (reader.end(), reader.definitions_lost());
+        let ending = Ending::of(&reader);
         let reader = PrefetchReader::new(reader)?;
         let mut pump = Self {
             feed,
@@ -85,9 +83,7 @@ impl Pump {
             realtime_offset_ns: header.clock.realtime_offset_ns,
             progress: source::progress(reader.len()),
             reader,
-            name,
-            end,
-            lost_names,
+            ending,
             records: Vec::new(),
             at: 0,
             done: 0,
@@ -145,18 +141,15 @@ impl Pump {
         told: impl FnMut(&Now<'_>, Told<'_>) -> io::Result<()>,
     ) -> anyhow::Result<Exit> {
         self.progress.finish_and_clear();
-        if self.over && self.end == End::Unfinished && self.context.damage.is_empty() {
-            let why = "the recording was not finished: its end is missing";
+        if self.over
+            && let Some(why) = self.ending.missing(&self.context.damage)
+        {
             self.feed.gap(&self.context, self.reader.definitions(), why, told)?;
             self.context.damage.push(why.to_owned());
         }
-        if self.done == 0
-            && let Some(why) = self.context.damage.first()
-        {
-            bail!("no record of `{}` can be read: {why}", self.name);
-        }
+        source::nothing_read(self.done, &self.context)?;
         self.feed.finish();
-        super::tell_damage(&self.context.damage, self.lost_names);
+        super::tell_damage(&self.context.damage, self.ending);
         Ok(if self.context.damage.is_empty() { Exit::Clean } else { Exit::Undecided })
     }
 
