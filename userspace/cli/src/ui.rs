@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use anstream::{AutoStream, ColorChoice};
 use anyhow::Context as _;
 use gemscope_report::text::Palette;
-use gemscope_report::{Names, json, text};
+use gemscope_report::{Names, json, plural, text};
 
 use crate::args::Color;
 
@@ -115,6 +115,15 @@ impl Sink {
 /// As [`Sink::write`].
 pub fn print(text: &str) -> anyhow::Result<()> {
     Sink::Stdout.write(text.as_bytes())
+}
+
+/// What became of the records on their way, in words.
+#[must_use]
+pub fn lost(drops: u64) -> String {
+    match drops {
+        0 => "none lost".to_owned(),
+        n => format!("{} lost: use a bigger --ring-size", plural(n, "record", "records")),
+    }
 }
 
 /// Says something beside the report, on stderr.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use gemscope_engine::RuleId;
+use gemscope_engine::{Config, RuleId};
 use gemscope_live::{How, Session, monotonic_ns};
 use gemscope_probes::detect::Answer;
 use gemscope_probes::plan::{Outcome, Plan, Planned};
@@ -70,6 +70,19 @@ pub fn header(session: &Session, facts: &Facts<'_>) -> TraceHeader {
         source: "kernel".to_owned(),
         notes: notes(session),
         ..of_plan(session.plan())
+    }
+}
+
+/// How to judge what comes of a session with this header.
+#[must_use]
+pub fn config(session: &Session, header: &TraceHeader) -> Config {
+    Config {
+        profile: session.plan().profile,
+        features: session.plan().features,
+        missing: header.missing_probes().collect(),
+        off: header.off_probes().collect(),
+        filtered: !header.filters.is_empty(),
+        ..Config::default()
     }
 }
 

@@ -8,12 +8,14 @@
 mod children;
 mod header;
 mod options;
+mod output;
 mod recorder;
 mod signals;
 mod watch;
 
-pub use header::{Facts, header, missing_for};
+pub use header::{Facts, config, header, missing_for};
 pub use options::resolve;
-pub use recorder::Output;
+pub use output::{Output, Written, with_file};
+pub use recorder::Recorder;
 pub use signals::Signals;
 pub use watch::{Ending, Request, Watched, end_mark, held_before, status_words, watch};

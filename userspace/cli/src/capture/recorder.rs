@@ -1,101 +1,57 @@
 //! What is done with a record: judged, written, and what it refers to kept.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-
 use gemscope_common::{Payload, Phase, ProbeId, Record};
-use gemscope_engine::Config;
-use gemscope_trace::{Definition, Definitions, Process, TraceError, TraceHeader, Writer};
+use gemscope_live::scan::Scan;
+use gemscope_report::scene::Scene;
+use gemscope_trace::{Definition, Definitions, Process};
 
+use super::output::{Output, Written};
 use crate::pipeline::Judge;
-use crate::ui;
 
-/// What a crash may lose of a trace.
-const FLUSH_EVERY: Duration = Duration::from_secs(1);
+/// What learns from records: it judges, or it shows.
+pub trait Learner {
+    /// Takes in records, in order.
+    fn learn(&mut self, records: &[Record]);
 
-/// A trace being written.
-pub struct Output {
-    path: PathBuf,
-    writer: Option<Writer<File>>,
-    flushed: Instant,
+    /// The input has ended.
+    fn end(&mut self);
 }
 
-impl Output {
-    /// Creates the file.
-    ///
-    /// # Errors
-    /// It cannot be created.
-    pub fn create(path: &Path, header: &TraceHeader) -> Result<Self, TraceError> {
-        let writer = Writer::create(path, header)?;
-        Ok(Self { path: path.to_owned(), writer: Some(writer), flushed: Instant::now() })
+impl Learner for Judge {
+    fn learn(&mut self, records: &[Record]) {
+        self.ingest(records);
     }
 
-    /// Writes records.
-    pub fn records(&mut self, records: &[Record]) {
-        self.with(|w| records.iter().try_for_each(|r| w.write(r)));
-    }
-
-    /// Writes what records refer to.
-    pub fn define(&mut self, definition: &Definition) {
-        self.with(|w| w.define(definition));
-    }
-
-    /// From time to time: makes what was written so far durable.
-    pub fn tick(&mut self) {
-        if self.flushed.elapsed() >= FLUSH_EVERY {
-            self.with(Writer::flush_block);
-            self.flushed = Instant::now();
-        }
-    }
-
-    /// Closes the trace.
-    pub fn finish(self) -> Written {
-        let summary = self.writer.and_then(|writer| match writer.finish() {
-            Ok(summary) => Some(summary),
-            Err(error) => {
-                ui::say(&error.to_string());
-                None
-            }
-        });
-        Written { path: self.path, summary }
-    }
-
-    fn with(&mut self, f: impl FnOnce(&mut Writer<File>) -> Result<(), TraceError>) {
-        if let Some(writer) = &mut self.writer
-            && let Err(error) = f(writer)
-        {
-            // The disk is full, say. What is judged live goes on; what is safe in the file stays.
-            ui::say(&error.to_string());
-            self.writer = None;
-        }
+    fn end(&mut self) {
+        self.finish();
     }
 }
 
-/// What became of the trace.
-#[derive(Clone, Debug)]
-pub struct Written {
-    /// the file
-    pub path: PathBuf,
-    /// records, definitions and bytes; `None` when writing failed before the end
-    pub summary: Option<gemscope_trace::Summary>,
+impl Learner for Scene {
+    fn learn(&mut self, records: &[Record]) {
+        self.ingest(records, |_, _| {});
+    }
+
+    fn end(&mut self) {
+        self.finish();
+    }
 }
 
-/// Judge, trace and names together.
-pub struct Recorder {
-    /// the judge
-    pub judge: Judge,
-    definitions: Definitions,
+/// What learns, trace and names together.
+pub struct Recorder<L> {
+    /// what learns
+    pub learner: L,
+    /// what records refer to
+    pub definitions: Definitions,
     output: Option<Output>,
     drops: u64,
 }
 
-impl Recorder {
+impl<L: Learner> Recorder<L> {
     /// Begins.
     #[must_use]
-    pub fn new(config: Config, output: Option<Output>) -> Self {
-        let mut recorder =
-            Self { judge: Judge::new(config), definitions: Definitions::new(), output, drops: 0 };
+    pub fn new(learner: L, output: Option<Output>) -> Self {
+        let mut recorder = Self { learner, definitions: Definitions::new(), output, drops: 0 };
         // Records of user space are gemscope's own doing.
         let own = Process { tgid: std::process::id(), comm: "gemscope".into(), ..Process::default() };
         recorder.define(Definition::Process(own));
@@ -104,7 +60,7 @@ impl Recorder {
 
     /// Takes records in.
     pub fn records(&mut self, records: &[Record]) {
-        self.judge.ingest(records);
+        self.learner.learn(records);
         if let Some(last) = records.last() {
             self.drops = self.drops.max(last.header.drops);
         }
@@ -131,6 +87,18 @@ impl Recorder {
         self.drops = self.drops.max(drops);
     }
 
+    /// Records dropped, as far as is known.
+    #[must_use]
+    pub const fn drops(&self) -> u64 {
+        self.drops
+    }
+
+    /// Tells what a look at all processes saw.
+    pub fn sightings(&mut self, scan: &Scan) {
+        scan.processes.iter().for_each(|process| self.define(Definition::Process(process.clone())));
+        scan.users.iter().for_each(|user| self.own(ProbeId::SeenFd, user));
+    }
+
     /// Takes in what records refer to.
     pub fn define(&mut self, definition: Definition) {
         if let Some(output) = &mut self.output {
@@ -147,9 +115,9 @@ impl Recorder {
     }
 
     /// The end: closes the trace.
-    pub fn finish(mut self) -> (Judge, Definitions, Option<Written>) {
-        self.judge.finish();
+    pub fn finish(mut self) -> (L, Definitions, Option<Written>) {
+        self.learner.end();
         let written = self.output.map(Output::finish);
-        (self.judge, self.definitions, written)
+        (self.learner, self.definitions, written)
     }
 }

@@ -2,22 +2,22 @@
 
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use gemscope_common::{Mark, ProbeId, Scope, SeenFd, Settle};
-use gemscope_engine::Config;
 use gemscope_live::command::{self, Running};
 use gemscope_live::privileges::Invoker;
 use gemscope_live::scan::{self, Scan, When};
 use gemscope_live::{DmabufList, Next, Options, Session, Tail, prereq};
 use gemscope_report::plural;
-use gemscope_trace::{Definition, Definitions, TraceError, TraceHeader};
+use gemscope_trace::{Definition, Definitions, TraceHeader};
 
 use super::children;
 use super::header::{self, Facts};
-use super::recorder::{Output, Recorder, Written};
+use super::output::{self, Output, Written};
+use super::recorder::Recorder;
 use super::signals::Signals;
 use crate::pipeline::Judge;
 use crate::ui;
@@ -91,17 +91,9 @@ pub fn watch(request: &Request) -> anyhow::Result<Watched> {
     // Before any thread: the mask is inherited.
     let signals = Signals::take()?;
     let invoker = Invoker::from_sudo()?;
-    // Root without sudo loses the right to write everywhere; who used sudo writes as themselves, later.
-    let early = request.output.as_deref().filter(|_| invoker.is_none());
-    if let Some(path) = early {
-        drop(Output::create(path, &TraceHeader::default())?);
-    }
-    let result = started(request, invoker.as_ref(), &signals);
-    if let (Err(_), Some(path)) = (&result, early) {
-        // Nothing of worth is in it.
-        let _ = std::fs::remove_file(path);
-    }
-    result
+    output::with_file(request.output.as_deref(), invoker.as_ref(), || {
+        started(request, invoker.as_ref(), &signals)
+    })
 }
 
 fn started(request: &Request, invoker: Option<&Invoker>, signals: &Signals) -> anyhow::Result<Watched> {
@@ -125,20 +117,12 @@ fn started(request: &Request, invoker: Option<&Invoker>, signals: &Signals) -> a
     let mut header = header::header(&session, &facts);
     let (before, note) = held_before(&mut session);
     header.notes.extend(note);
-    let output = output(request.output.as_deref(), &header)?;
-    let config = Config {
-        profile: session.plan().profile,
-        features: session.plan().features,
-        missing: header.missing_probes().collect(),
-        off: header.off_probes().collect(),
-        filtered: !header.filters.is_empty(),
-        ..Config::default()
-    };
-    let mut recorder = Recorder::new(config, output);
+    let output = Output::of(request.output.as_deref(), &header)?;
+    let mut recorder = Recorder::new(Judge::new(header::config(&session, &header)), output);
     if held.is_some() {
         recorder.own(ProbeId::Scope, &Scope { root_tgid, at_exit: request.at_exit, reserved: 0 });
     }
-    sightings(&mut recorder, &before);
+    recorder.sightings(&before);
     if let Some(ready) = request.ready {
         ui::say(ready);
     }
@@ -171,20 +155,10 @@ fn listed(list: Option<DmabufList>, when: When) -> Option<Vec<SeenFd>> {
     read.inspect_err(|error| tracing::warn!("the kernel's list of dma-bufs cannot be read: {error}")).ok()
 }
 
-/// Tells the engine and the trace what a scan saw.
-fn sightings(recorder: &mut Recorder, scan: &Scan) {
-    scan.processes.iter().for_each(|process| recorder.define(Definition::Process(process.clone())));
-    scan.users.iter().for_each(|user| recorder.own(ProbeId::SeenFd, user));
-}
-
-fn output(path: Option<&Path>, header: &TraceHeader) -> Result<Option<Output>, TraceError> {
-    path.map(|path| Output::create(path, header)).transpose()
-}
-
 struct Watch<'a> {
     request: &'a Request,
     session: Session,
-    recorder: Recorder,
+    recorder: Recorder<Judge>,
     running: Option<Running>,
     root_tgid: u32,
     status: Option<ExitStatus>,
@@ -229,7 +203,7 @@ impl Watch<'_> {
             }
             if let Some(ended) = tree_ended {
                 let waited = ended.elapsed();
-                let quiet = idle && waited >= LEAST_GRACE && self.recorder.judge.engine().pending() == 0;
+                let quiet = idle && waited >= LEAST_GRACE && self.recorder.learner.engine().pending() == 0;
                 if quiet || waited >= self.request.grace.max(LEAST_GRACE) {
                     return (Ending::Ended, waited);
                 }
@@ -258,7 +232,7 @@ impl Watch<'_> {
 
     /// Have all processes of the command ended? Records say so; when those were lost or filtered, `/proc` does.
     fn tree_has_ended(&self, root_ended: Option<Instant>) -> bool {
-        if self.recorder.judge.engine().scope_alive() == 0 {
+        if self.recorder.learner.engine().scope_alive() == 0 {
             return true;
         }
         root_ended.is_some_and(|at| at.elapsed() >= LATE) && children::live().is_empty()
@@ -335,10 +309,10 @@ struct Looked {
 
 /// Looks at all processes, and then at the kernel's own list: what a process holds when it is looked at and lets go of
 /// before the list is read is gone, not leaked.
-fn look(recorder: &mut Recorder, list: Option<DmabufList>) -> Looked {
+fn look(recorder: &mut Recorder<Judge>, list: Option<DmabufList>) -> Looked {
     let (scan, unreadable) = match scan::dmabuf_users(When::Settle) {
         Ok(scan) => {
-            sightings(recorder, &scan);
+            recorder.sightings(&scan);
             (u32::from(scan.is_complete()), scan.unreadable)
         }
         Err(error) => {
@@ -352,7 +326,7 @@ fn look(recorder: &mut Recorder, list: Option<DmabufList>) -> Looked {
 }
 
 fn settle_record(
-    recorder: &mut Recorder,
+    recorder: &mut Recorder<Judge>,
     ending: Ending,
     waited: Duration,
     drops: u64,

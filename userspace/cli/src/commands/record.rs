@@ -43,10 +43,7 @@ pub fn run(args: RecordArgs, ui: &Ui) -> anyhow::Result<Exit> {
         return Ok(Exit::CannotRun);
     };
     let counts = watched.judge.engine().counts();
-    let lost = match counts.drops {
-        0 => "none lost".to_owned(),
-        n => format!("{} lost: use a bigger --ring-size", plural(n, "record", "records")),
-    };
+    let lost = ui::lost(counts.drops);
     ui::say(&format!("{} in {}, {lost}", plural(summary.records, "record", "records"), size(summary.bytes)));
     if watched.ending != Ending::Ended && watched.status.is_none() && !alone {
         ui::say("the command goes on, unwatched");

@@ -1,24 +1,21 @@
 //! A running kernel behind the monitor.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use gemscope_common::scope;
-use gemscope_engine::Config;
 use gemscope_live::privileges::Invoker;
 use gemscope_live::{Session, Tail, monotonic_ns};
 use gemscope_probes::catalogue::Row;
 use gemscope_report::scene::Scene;
 use gemscope_report::survey::World;
 use gemscope_report::{Context, escape, plural, size};
-use gemscope_trace::TraceHeader;
 use gemscope_tui::{Action, ScanAge, Status};
 
 use super::driver::Driver;
 use super::stage::{Crew, Stage};
 use crate::args::TopArgs;
-use crate::capture::{self, Facts, Output};
+use crate::capture::{self, Facts, Output, Recorder, Written};
 use crate::ui;
 
 /// How often what only the kernel knows is asked for.
@@ -45,17 +42,9 @@ impl Live {
     pub fn start(args: &TopArgs, verbose: u8, patience: Duration) -> anyhow::Result<Self> {
         let (options, filters) = capture::resolve(&args.capture, verbose)?;
         let invoker = Invoker::from_sudo()?;
-        // Root without sudo loses the right to write everywhere; who used sudo writes as themselves, later.
-        let early = args.output.as_deref().filter(|_| invoker.is_none());
-        if let Some(path) = early {
-            drop(Output::create(path, &TraceHeader::default())?);
-        }
-        let started = Self::attach(args, &options, &filters, patience);
-        if let (Err(_), Some(path)) = (&started, early) {
-            // Nothing of worth is in it.
-            let _ = std::fs::remove_file(path);
-        }
-        started
+        capture::with_file(args.output.as_deref(), invoker.as_ref(), || {
+            Self::attach(args, &options, &filters, patience)
+        })
     }
 
     fn attach(
@@ -76,17 +65,10 @@ impl Live {
         let mut header = capture::header(&session, &facts);
         let (before, note) = capture::held_before(&mut session);
         header.notes.extend(note);
-        let output = args.output.as_deref().map(|path| Output::create(path, &header)).transpose()?;
-        let config = Config {
-            profile: session.plan().profile,
-            features: session.plan().features,
-            missing: header.missing_probes().collect(),
-            off: header.off_probes().collect(),
-            filtered: !header.filters.is_empty(),
-            ..Config::default()
-        };
-        let mut stage = Stage::new(Scene::new(config), output);
-        stage.held_before(&before);
+        let output = Output::of(args.output.as_deref(), &header)?;
+        let mut recorder = Recorder::new(Scene::new(capture::config(&session, &header)), output);
+        recorder.sightings(&before);
+        let stage = Stage { recorder, holdings: None };
         let batches = session.batches().clone();
         let crew = Crew::start(stage, batches.clone(), session.take_definitions())
             .context("cannot start a thread")?;
@@ -110,25 +92,24 @@ impl Live {
     pub fn stop(self) -> anyhow::Result<()> {
         let Self { session, crew, .. } = self;
         let Tail { drops, missed, .. } = session.stop();
-        let mut stage = crew.join().context("a thread of the monitor did not end")?;
-        stage.dropped(drops);
-        missed.into_iter().for_each(|record| stage.stamped(record));
-        stage.own(gemscope_common::ProbeId::Mark, &capture::end_mark());
-        let engine = stage.scene.engine();
+        let Stage { mut recorder, .. } = crew.join().context("a thread of the monitor did not end")?;
+        recorder.dropped(drops);
+        missed.into_iter().for_each(|record| recorder.stamped(record));
+        recorder.own(gemscope_common::ProbeId::Mark, &capture::end_mark());
+        let drops = recorder.drops();
+        let (scene, _, output) = recorder.finish();
+        let engine = scene.engine();
         let counts = engine.counts();
         let (findings, near) = (engine.findings().len() as u64, engine.near_misses().len() as u64);
         let mut line = plural(counts.records, "record", "records");
-        line.push_str(&match stage.drops() {
-            0 => ", none lost".to_owned(),
-            n => format!(", {} lost: use a bigger --ring-size", plural(n, "record", "records")),
-        });
+        line.push_str(&format!(", {}", ui::lost(drops)));
         line.push_str(&format!("; {}", plural(findings, "finding", "findings")));
         if near > 0 {
             line.push_str(&format!(", {}", plural(near, "near miss", "near misses")));
         }
         ui::say(&line);
-        if let Some(output) = stage.take_output() {
-            written(output);
+        if let Some(output) = output {
+            written(&output);
         }
         Ok(())
     }
@@ -142,9 +123,9 @@ impl Live {
         self.counted = Instant::now();
         let (drops, missed) = (self.session.drops(), self.session.missed());
         let mut stage = self.crew.stage();
-        stage.dropped(drops);
-        missed.into_iter().for_each(|record| stage.stamped(record));
-        let records = stage.scene.engine().records();
+        stage.recorder.dropped(drops);
+        missed.into_iter().for_each(|record| stage.recorder.stamped(record));
+        let records = stage.recorder.learner.engine().records();
         drop(stage);
         self.rate = records.saturating_sub(self.records) as f64 / passed.as_secs_f64();
         self.records = records;
@@ -159,13 +140,14 @@ impl Driver for Live {
         let status = Status {
             source: "live".to_owned(),
             events_per_s: self.rate,
-            drops: stage.drops(),
+            drops: stage.recorder.drops(),
             lag: self.batches.waiting(),
             scan,
             message: self.message.clone(),
             ..Status::default()
         };
-        let world = stage.scene.world(&self.context, &stage.definitions, stage.holdings.as_ref(), now_ns);
+        let Recorder { learner: scene, definitions, .. } = &stage.recorder;
+        let world = scene.world(&self.context, definitions, stage.holdings.as_ref(), now_ns);
         look(&world, &status);
     }
 
@@ -191,10 +173,9 @@ impl Driver for Live {
     }
 }
 
-fn written(output: Output) {
-    let written = output.finish();
+fn written(written: &Written) {
     // Why it was not written was said when that happened.
-    let Some(summary) = written.summary else { return };
-    let path = escape::long(Path::new(&written.path).to_string_lossy().as_bytes());
+    let Some(summary) = &written.summary else { return };
+    let path = escape::long(written.path.to_string_lossy().as_bytes());
     ui::say(&format!("{} in {path}; judge it: gemscope replay {path}", size(summary.bytes)));
 }

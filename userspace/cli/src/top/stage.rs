@@ -9,102 +9,33 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use gemscope_common::{Payload, Phase, ProbeId, Record};
 use gemscope_live::scan::{self, Scan, When};
 use gemscope_live::{Batches, Next, monotonic_ns};
 use gemscope_report::scene::Scene;
 use gemscope_report::survey::Holdings;
-use gemscope_trace::{Definition, Definitions};
+use gemscope_trace::Definition;
 use parking_lot::{FairMutex, FairMutexGuard};
 
-use crate::capture::Output;
+use crate::capture::Recorder;
 
 /// How long the worker waits for records before it looks at other things.
 const TICK: Duration = Duration::from_millis(20);
 
-/// What there is to show, and what is written beside it.
+/// What there is to show, what is written beside it, and who holds what.
 pub struct Stage {
-    /// the state
-    pub scene: Scene,
-    /// processes, stacks, symbols
-    pub definitions: Definitions,
+    /// the state, its names, the trace
+    pub recorder: Recorder<Scene>,
     /// the latest look at all processes
     pub holdings: Option<Holdings>,
-    output: Option<Output>,
-    drops: u64,
 }
 
 impl Stage {
-    /// A stage before the first record.
-    #[must_use]
-    pub fn new(scene: Scene, output: Option<Output>) -> Self {
-        Self { scene, definitions: Definitions::new(), holdings: None, output, drops: 0 }
-    }
-
-    /// Takes records in.
-    pub fn records(&mut self, records: &[Record]) {
-        self.scene.ingest(records, |_, _| {});
-        if let Some(last) = records.last() {
-            self.drops = self.drops.max(last.header.drops);
-        }
-        if let Some(output) = &mut self.output {
-            output.records(records);
-        }
-    }
-
-    /// Takes in what records refer to.
-    pub fn define(&mut self, definition: Definition) {
-        if let Some(output) = &mut self.output {
-            output.define(&definition);
-        }
-        self.definitions.add(definition);
-    }
-
-    /// Takes in a record of user space's own.
-    pub fn own<P: Payload>(&mut self, probe: ProbeId, payload: &P) {
-        self.stamped(Record::new(probe, Phase::Point, payload));
-    }
-
-    /// Takes in a record that was made in user space, and gives it its header.
-    pub fn stamped(&mut self, mut record: Record) {
-        let own = std::process::id();
-        record.header.ts_ns = monotonic_ns();
-        (record.header.tid, record.header.tgid, record.header.drops) = (own, own, self.drops);
-        self.records(&[record]);
-    }
-
-    /// The count of drops is this by now.
-    pub fn dropped(&mut self, drops: u64) {
-        self.drops = self.drops.max(drops);
-    }
-
-    /// Records dropped, as far as is known.
-    #[must_use]
-    pub const fn drops(&self) -> u64 {
-        self.drops
-    }
-
-    /// Tells who was seen to hold what before the first record.
-    pub fn held_before(&mut self, scan: &Scan) {
-        scan.processes.iter().for_each(|p| self.define(Definition::Process(p.clone())));
-        scan.users.iter().for_each(|user| self.own(ProbeId::SeenFd, user));
-    }
-
     /// What a look at all processes found.
     fn looked(&mut self, scan: Scan) {
         self.holdings = Some(Holdings::new(&scan.users, monotonic_ns(), scan.unreadable));
-        scan.processes.into_iter().for_each(|p| self.definitions.add(Definition::Process(p)));
-    }
-
-    fn tick(&mut self) {
-        if let Some(output) = &mut self.output {
-            output.tick();
-        }
-    }
-
-    /// The output, to be finished.
-    pub const fn take_output(&mut self) -> Option<Output> {
-        self.output.take()
+        // They are for names on the screen: the trace has its own looks.
+        let definitions = &mut self.recorder.definitions;
+        scan.processes.into_iter().for_each(|p| definitions.add(Definition::Process(p)));
     }
 }
 
@@ -175,19 +106,19 @@ fn work(stage: &FairMutex<Stage>, batches: &Batches, definitions: Option<&gemsco
         let next = batches.next(TICK);
         let mut stage = stage.lock();
         match next {
-            Next::Batch(records) => stage.records(&records),
+            Next::Batch(records) => stage.recorder.records(&records),
             Next::Empty => {}
             Next::Closed => break,
         }
         for _ in 0..MOST {
             let Some(definition) = definitions.and_then(gemscope_live::Definitions::try_next) else { break };
-            stage.define(definition);
+            stage.recorder.define(definition);
         }
-        stage.tick();
+        stage.recorder.tick();
     }
     let mut stage = stage.lock();
     while let Some(definition) = definitions.and_then(gemscope_live::Definitions::try_next) {
-        stage.define(definition);
+        stage.recorder.define(definition);
     }
 }
 
