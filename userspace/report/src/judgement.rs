@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use gemscope_engine::{Counts, Doubt, Engine, Finding, Held, Holder, HolderKind, Notes, Verdict};
+use gemscope_policy::{Breach, Outcome};
 
 /// Everything that is reported of an engine's work.
 #[derive(Clone, Debug)]
@@ -13,8 +14,10 @@ pub struct Judgement {
     pub near_misses: Vec<Finding>,
     /// dma-bufs that processes held at the end, told and not judged.
     pub held: Vec<Held>,
-    /// The overall answer.
+    /// The overall answer: the engine's, and with [`Judgement::apply`] the policy's too.
     pub verdict: Verdict,
+    /// What the project asserted and what it lets pass.
+    pub outcome: Outcome,
     /// Reasons to doubt a clean answer, told beside certain findings too.
     pub doubts: Vec<Doubt>,
     /// Things that are told but not judged.
@@ -23,6 +26,23 @@ pub struct Judgement {
     pub counts: Counts,
     /// Names of the processes that all of this speaks of, untrusted bytes.
     pub comms: BTreeMap<u32, Vec<u8>>,
+}
+
+/// Nothing was seen.
+impl Default for Judgement {
+    fn default() -> Self {
+        Self {
+            findings: Vec::new(),
+            near_misses: Vec::new(),
+            held: Vec::new(),
+            verdict: Verdict::Clean,
+            outcome: Outcome::default(),
+            doubts: Vec::new(),
+            notes: Notes::default(),
+            counts: Counts::default(),
+            comms: BTreeMap::new(),
+        }
+    }
 }
 
 impl Judgement {
@@ -41,11 +61,8 @@ impl Judgement {
             findings: engine.findings().to_vec(),
             near_misses: engine.near_misses().to_vec(),
             held: engine.held_outside().to_vec(),
-            verdict: engine.verdict(),
-            doubts: engine.doubts(),
-            notes: engine.notes(),
-            counts: engine.counts(),
             comms,
+            ..Self::beside(engine)
         }
     }
 
@@ -57,22 +74,60 @@ impl Judgement {
             engine.findings().iter().filter(|f| f.number == number).cloned().collect();
         let tgids = findings.iter().flat_map(processes).filter(|tgid| *tgid != 0);
         let comms = tgids.filter_map(|tgid| Some((tgid, engine.comm(tgid)?.to_vec()))).collect();
+        Self { findings, comms, ..Self::beside(engine) }
+    }
+
+    /// What there is to say whatever was found.
+    fn beside(engine: &Engine) -> Self {
         Self {
-            findings,
-            near_misses: Vec::new(),
-            held: Vec::new(),
             verdict: engine.verdict(),
             doubts: engine.doubts(),
             notes: engine.notes(),
             counts: engine.counts(),
-            comms,
+            ..Self::default()
         }
     }
 
-    /// Findings that no loss can have changed.
+    /// Takes in what the policy says: the answer is that of what stands.
+    pub fn apply(&mut self, engine: &Engine, outcome: Outcome) {
+        self.outcome = outcome;
+        let taken = self.outcome.breaches.iter().flat_map(|b| &b.shares).map(|share| share.taken.tgid);
+        for tgid in taken.filter(|tgid| *tgid != 0) {
+            if let Some(comm) = engine.comm(tgid) {
+                self.comms.insert(tgid, comm.to_vec());
+            }
+        }
+        self.verdict = if self.certain() > 0 {
+            Verdict::Findings
+        } else if self.uncertain() == 0 && self.doubts.is_empty() {
+            Verdict::Clean
+        } else {
+            Verdict::Undecided(self.doubts.clone())
+        };
+    }
+
+    /// Findings that nothing set aside.
+    pub fn standing(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|f| self.outcome.aside(f.number).is_none())
+    }
+
+    /// Broken assertions that nothing set aside.
+    pub fn breaches(&self) -> impl Iterator<Item = &Breach> {
+        self.outcome.standing()
+    }
+
+    /// Findings and broken assertions that stand and that no loss can have changed.
     #[must_use]
     pub fn certain(&self) -> usize {
-        self.findings.iter().filter(|f| !f.tainted).count()
+        let findings = self.standing().filter(|f| !f.tainted).count();
+        findings + self.breaches().filter(|b| !b.tainted).count()
+    }
+
+    /// Findings and broken assertions that stand, and that loss could explain away.
+    #[must_use]
+    pub fn uncertain(&self) -> usize {
+        let findings = self.standing().filter(|f| f.tainted).count();
+        findings + self.breaches().filter(|b| b.tainted).count()
     }
 
     /// The word for the overall answer: `clean`, `findings`, `undecided`.

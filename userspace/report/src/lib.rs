@@ -23,6 +23,7 @@ mod notes;
 pub mod scene;
 pub mod series;
 pub mod snapshot;
+mod subject;
 pub mod survey;
 pub mod text;
 

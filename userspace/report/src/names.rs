@@ -184,7 +184,7 @@ pub(crate) fn is_wrapper(frame: &str) -> bool {
 }
 
 /// `card0`, `renderD128`, `accel0`
-fn node(facts: &FileFacts) -> String {
+pub(crate) fn node(facts: &FileFacts) -> String {
     match (facts.minor_type, facts.minor) {
         (32, n) => format!("accel{n}"),
         (_, n @ 64..=127) => format!("controlD{n}"),
@@ -277,7 +277,7 @@ fn place(file: &[u8], line: u32) -> Option<String> {
     }
 }
 
-fn base_name(path: &[u8]) -> &[u8] {
+pub(crate) fn base_name(path: &[u8]) -> &[u8] {
     path.rsplit(|b| *b == b'/').next().unwrap_or(path)
 }
 

@@ -1,7 +1,5 @@
 //! A judgement with everything in it, hostile names too, as text and as JSON lines.
 
-use std::collections::BTreeMap;
-
 use gemscope_engine::{
     Counts, Doubt, Entity, Finding, Held, Holder, HolderKind, LifeEvent, Notes, RuleId, Stamp, Verdict, What,
 };
@@ -149,7 +147,7 @@ fn everything() -> Judgement {
             findings_dropped: 8,
         },
         counts: Counts { records: 12345, drops: 1234, unknown_records: 1, files: 2, ..Counts::default() },
-        comms: BTreeMap::new(),
+        ..Judgement::default()
     }
 }
 
@@ -239,16 +237,7 @@ fn colours_add_nothing_but_colours() {
 fn every_line_obeys_the_schema() {
     let schema = std::fs::read_to_string("schema/gemscope.schema.json").unwrap();
     let validator = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
-    let clean = Judgement {
-        findings: Vec::new(),
-        near_misses: Vec::new(),
-        held: Vec::new(),
-        verdict: Verdict::Clean,
-        doubts: Vec::new(),
-        notes: Notes::default(),
-        counts: Counts::default(),
-        comms: BTreeMap::new(),
-    };
+    let clean = Judgement::default();
     for (judgement, lines) in [(everything(), 16), (clean, 2)] {
         let out = as_json(&judgement);
         assert_eq!(out.lines().count(), lines);

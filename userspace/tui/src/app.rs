@@ -209,7 +209,7 @@ impl App {
     fn refresh_view(&mut self, world: &World<'_>) {
         let fresh = self.changed;
         let columns = usize::from(self.size.0);
-        let mut judgement = lens::nothing();
+        let mut judgement = Judgement::default();
         if let Some(key) = self.opening.take()
             && let Some(buffer) = self.survey.buffers.iter().find(|b| b.key() == key)
         {

@@ -1,25 +1,11 @@
 //! A look at the world through names: everything that a view wants in words.
 
-use gemscope_engine::{Counts, Engine, Entity, Holder, HolderKind, Notes, Stamp, Verdict};
+use gemscope_engine::{Engine, Entity, Holder, HolderKind, Stamp};
 use gemscope_report::survey::World;
 use gemscope_report::{Judgement, Names, escape};
 use gemscope_trace::StackKind;
 
 use crate::text;
-
-/// A judgement that says nothing: for names that ask for one.
-pub(crate) fn nothing() -> Judgement {
-    Judgement {
-        findings: Vec::new(),
-        near_misses: Vec::new(),
-        held: Vec::new(),
-        verdict: Verdict::Clean,
-        doubts: Vec::new(),
-        notes: Notes::default(),
-        counts: Counts::default(),
-        comms: std::collections::BTreeMap::new(),
-    }
-}
 
 /// Lets names find the process too that only the engine has heard of.
 pub(crate) fn know(judgement: &mut Judgement, engine: &Engine, tgid: u32) {

@@ -47,7 +47,7 @@ pub(super) fn verdict(report: &Report<'_>) -> Markup {
 pub(super) fn facts(report: &Report<'_>) -> Markup {
     let c = report.names.context;
     let j = report.names.judgement;
-    let tainted = j.findings.len() - j.certain();
+    let tainted = j.uncertain();
     html! {
         section #about aria-labelledby="about-h" {
             h2 #about-h { "What was run" }

@@ -245,7 +245,7 @@ pub(crate) fn summary(names: &Names<'_>) -> lines::Summary {
     lines::Summary {
         verdict: j.verdict_name().to_owned(),
         certain: j.certain(),
-        uncertain: j.findings.len() - j.certain(),
+        uncertain: j.uncertain(),
         by_rule: by_rule(&j.findings),
         near_misses: by_rule(&j.near_misses),
         doubts: j.doubts.iter().map(|d| doubt(*d)).collect(),

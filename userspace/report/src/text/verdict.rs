@@ -29,7 +29,7 @@ pub(crate) fn sentence(j: &Judgement) -> String {
         Verdict::Findings => {
             let mut text =
                 format!("{}: {}", plural(j.certain() as u64, "finding", "findings"), by_rule(j, false));
-            let uncertain = j.findings.len() - j.certain();
+            let uncertain = j.uncertain();
             if uncertain > 0 {
                 text.push_str(&format!("; {} more uncertain", number(uncertain as u64)));
             }

@@ -1,0 +1,128 @@
+//! What a project asserted and did not get.
+
+use gemscope_engine::Stamp;
+
+use crate::kind::Kind;
+
+/// What was asserted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Assertion {
+    /// Nothing grows with every so many cycles of an action.
+    SteadyGrowth,
+    /// Between the first and the last mark nothing grows by more than this.
+    GrowthLimit,
+    /// Nothing is held for longer than this.
+    AgeLimit,
+    /// Never more than this at once.
+    Budget,
+}
+
+impl Assertion {
+    /// Every assertion.
+    pub const ALL: &'static [Self] = &[Self::SteadyGrowth, Self::GrowthLimit, Self::AgeLimit, Self::Budget];
+
+    /// The stable name, beside those of the kernel's rules.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SteadyGrowth => "steady-growth",
+            Self::GrowthLimit => "growth-limit",
+            Self::AgeLimit => "age-limit",
+            Self::Budget => "budget",
+        }
+    }
+
+    /// The assertion of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|assertion| assertion.name() == name)
+    }
+
+    /// What broke it, in a line.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::SteadyGrowth => "What one call takes and nobody gives back grows with every few cycles",
+            Self::GrowthLimit => "More is held at the last mark than at the first, beyond the limit",
+            Self::AgeLimit => "Something is held for longer than the limit",
+            Self::Budget => "More is held at once than the budget allows",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::SteadyGrowth => {
+                "Give back in each cycle what the calls below take in it. A pool that has not reached its cap looks the same: \
+                 run more cycles, or let it fill with --warm-up."
+            }
+            Self::GrowthLimit => {
+                "Give back what the calls below have taken since the first mark, or raise --max-growth."
+            }
+            Self::AgeLimit => "Give back what the calls below took, or raise --older.",
+            Self::Budget => "Hold less at once, see the calls below, or raise --budget.",
+        }
+    }
+}
+
+/// How something grew, judged by what survives.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Slope {
+    /// survivors for each cycle
+    pub per_cycle: f64,
+    /// the least that it is, with the confidence
+    pub low: f64,
+    /// the most that it is, with the confidence
+    pub high: f64,
+    /// the confidence of the bounds, 0 to 1
+    pub confidence: f64,
+    /// cycles that were judged: without the warm-up and the latest ones
+    pub cycles: u32,
+    /// in how many of them something was taken that is still there
+    pub grew_in: u32,
+    /// cycles that were left out at the beginning
+    pub warm_up: u32,
+}
+
+/// What one call site contributed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// The oldest of what is held: process and stacks are those of the call site.
+    pub taken: Stamp,
+    /// The newest of what is held.
+    pub newest: Stamp,
+    /// how many
+    pub count: u64,
+    /// their bytes
+    pub bytes: u64,
+}
+
+/// One broken assertion.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Breach {
+    /// Running number, on from those of the findings.
+    pub number: u32,
+    /// What was asserted.
+    pub assertion: Assertion,
+    /// Of what there is too much.
+    pub kind: Kind,
+    /// The marks' name, where it was judged by marks; empty otherwise.
+    pub series: String,
+    /// How much there is: for limits of growth, by how much it grew.
+    pub count: u64,
+    /// How much was allowed; `None` where the assertion has no number.
+    pub limit: Option<u64>,
+    /// Bytes of what is too much; 0 when not known.
+    pub bytes: u64,
+    /// Age of the oldest, ns, for an age limit, whose limit is in ns too; 0 otherwise.
+    pub age_ns: u64,
+    /// How it grew, for steady growth.
+    pub slope: Option<Slope>,
+    /// When it was seen.
+    pub at: Stamp,
+    /// Who contributed, most first.
+    pub shares: Vec<Share>,
+    /// Loss could have made it: it is uncertain.
+    pub tainted: bool,
+}

@@ -1,0 +1,101 @@
+//! What came of all assertions, suppressions and the baseline.
+
+use crate::breach::Breach;
+
+/// Where an entry that sets something aside stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A suppression: somebody wrote down why.
+    Suppression,
+    /// The baseline: it was there when the baseline was made.
+    Baseline,
+}
+
+impl Origin {
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Suppression => "suppression",
+            Self::Baseline => "baseline",
+        }
+    }
+}
+
+/// One entry of a suppression file or a baseline, and what it did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// which kind of file it is from
+    pub origin: Origin,
+    /// what it is called: a suppression's name, a baseline entry's fingerprint
+    pub name: String,
+    /// why it may be set aside; empty when nobody said
+    pub reason: String,
+    /// where it is written: `gemscope.toml:12`
+    pub place: String,
+    /// the day from which it counts no more, as `2027-01-31`; empty for never
+    pub expires: String,
+    /// that day has come: it hid nothing
+    pub expired: bool,
+    /// findings and breaches that it set aside
+    pub findings: u64,
+    /// how many references they spoke for
+    pub count: u64,
+    /// and how many bytes
+    pub bytes: u64,
+}
+
+impl Entry {
+    /// Did it hide nothing, although it could have?
+    #[must_use]
+    pub const fn is_unused(&self) -> bool {
+        self.findings == 0 && !self.expired
+    }
+}
+
+/// A finding or breach that is set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// its number
+    pub number: u32,
+    /// which of [`Outcome::entries`] did it
+    pub entry: usize,
+}
+
+/// An assertion that held, with what was seen: a check that says nothing shows nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// the stable name of the assertion
+    pub name: &'static str,
+    /// what was asserted, and what was seen, in a sentence
+    pub text: String,
+}
+
+/// Everything that a policy has to say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// broken assertions, in the order of their numbers
+    pub breaches: Vec<Breach>,
+    /// assertions that held
+    pub kept: Vec<Kept>,
+    /// every suppression and baseline entry, in the order of the files
+    pub entries: Vec<Entry>,
+    /// what they set aside, by rising number
+    pub set_aside: Vec<SetAside>,
+    /// what could not be judged, and why, a sentence each: too few cycles, growth that is too slow to be sure of
+    pub notes: Vec<String>,
+}
+
+impl Outcome {
+    /// The entry that set a finding or a breach aside.
+    #[must_use]
+    pub fn aside(&self, number: u32) -> Option<&Entry> {
+        let found = self.set_aside.iter().find(|s| s.number == number)?;
+        self.entries.get(found.entry)
+    }
+
+    /// Broken assertions that nothing set aside.
+    pub fn standing(&self) -> impl Iterator<Item = &Breach> {
+        self.breaches.iter().filter(|b| self.aside(b.number).is_none())
+    }
+}
