@@ -331,6 +331,23 @@ payloads! {
     }
 }
 
+impl Mark {
+    /// The mark that a recording without a settle point ends with.
+    pub const END: &'static str = "end of recording";
+
+    /// A mark of this name, cut to what fits.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        let mut mark = Self { name: [0; 32] };
+        let mut end = name.len().min(mark.name.len());
+        while !name.is_char_boundary(end) {
+            end -= 1;
+        }
+        mark.name[..end].copy_from_slice(&name.as_bytes()[..end]);
+        mark
+    }
+}
+
 /// Values of [`Scope::at_exit`].
 pub mod scope {
     /// Things still open at a normal exit are findings.

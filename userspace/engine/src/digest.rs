@@ -130,9 +130,11 @@ impl Engine {
             acquired,
             sure,
             created,
+            in_scope,
             cached,
         } = handle;
-        let flags = (*phase as u8, cache_removed, released_early, allowed, (putting, put, by_import));
+        let flags =
+            (*phase as u8, cache_removed, released_early, allowed, (putting, put, by_import, in_scope));
         let cached = (cached.map(|b| self.of_buf(b)), shared.map(|b| self.of_buf(b)));
         hash((
             (self.of_file(*file), self.of_object(*object), id, incarnation),
@@ -153,6 +155,8 @@ impl Engine {
             maps,
             had_handle,
             ref_zero,
+            // Follows from the others.
+            tallied: _,
             in_scope,
             link,
             link_sure,
@@ -201,9 +205,10 @@ impl Engine {
     }
 
     fn digest_attachment(&self, attachment: &Attachment) -> u64 {
-        let Attachment { buf, at, sure, maps, pins, orphaned } = attachment;
+        let Attachment { buf, at, sure, in_scope, maps, pins, orphaned } = attachment;
         let maps = maps.iter().map(|Mapped { sgt, direction, at: _ }| hash((sgt, direction)));
-        hash((self.of_buf(*buf), at.is_known(), sure, unordered(maps), pins.len(), orphaned.is_some()))
+        let flags = (at.is_known(), in_scope, orphaned.is_some());
+        hash((self.of_buf(*buf), flags, sure, unordered(maps), pins.len()))
     }
 
     fn digest_framebuffer(&self, fb: &Framebuffer) -> u64 {

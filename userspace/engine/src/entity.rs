@@ -74,6 +74,8 @@ pub(crate) struct Handle {
     pub acquired: u32,
     pub sure: u32,
     pub created: Stamp,
+    /// Made by a process of the scope.
+    pub in_scope: bool,
     /// The dma-buf of its PRIME cache entry.
     pub cached: Option<BufKey>,
 }
@@ -97,6 +99,7 @@ impl Handle {
             acquired: 1,
             sure,
             created,
+            in_scope: false,
             cached: None,
         }
     }
@@ -121,6 +124,8 @@ pub(crate) struct Object {
     pub had_handle: bool,
     /// The reference count was seen to reach zero.
     pub ref_zero: bool,
+    /// Its bytes are in the tally: user space was given a handle on it, and it is no import.
+    pub tallied: bool,
     /// Made by a process of the scope.
     pub in_scope: bool,
     pub link: Option<BufKey>,
@@ -188,6 +193,8 @@ pub(crate) struct Attachment {
     /// Unknown for one older than the trace: what it had mapped and pinned before is not known either.
     pub at: Stamp,
     pub sure: u32,
+    /// Made by a process of the scope.
+    pub in_scope: bool,
     /// Mappings that the core does not keep by itself.
     pub maps: SmallVec<[Mapped; 1]>,
     pub pins: SmallVec<[Stamp; 1]>,

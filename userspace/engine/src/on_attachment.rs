@@ -101,7 +101,8 @@ impl Engine {
         let buf = self.state.buf(p.dma_buf, p.ino);
         let sure = self.sure(thread);
         let (maps, pins) = (SmallVec::new(), SmallVec::new());
-        self.state.attach(ret, Attachment { buf, at, sure, maps, pins, orphaned: None });
+        let in_scope = self.reach.in_scope(at.tgid);
+        self.state.attach(ret, Attachment { buf, at, sure, in_scope, maps, pins, orphaned: None });
     }
 
     /// R48: a device is detached; nothing may be mapped or pinned through it any more.

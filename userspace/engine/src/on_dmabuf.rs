@@ -137,7 +137,7 @@ impl Engine {
             self.file(case);
         }
         self.double_export(object, buf, at);
-        self.state.bufs[buf].exporter = Some(object);
+        self.state.exported_from(buf, object);
         self.state.objects[object].exported = Some(buf);
         self.state.link(object, buf, at);
     }

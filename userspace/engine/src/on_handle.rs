@@ -103,12 +103,13 @@ impl Engine {
             self.check_count_at_create(object, p.handle_count, at);
             self.check_name(object, p, What::NameKept, at);
         }
-        let handle = self.state.handles.insert(Handle::new(file, object, at, sure));
+        let in_scope = self.reach.in_scope(at.tgid);
+        let handle = self.state.insert_handle(Handle { in_scope, ..Handle::new(file, object, at, sure) });
         let o = &mut self.state.objects[object];
         o.in_flight += 1;
         o.is_import |= p.import_attach != 0;
-        o.had_handle = true;
         o.handles.push(handle);
+        self.state.given(object);
         self.state.files[file].creating.push(handle);
         let mut frame = Frame::new(ProbeId::HandleCreate, at);
         (frame.file, frame.object, frame.handle) = (Some(file), Some(object), Some(handle));
@@ -130,7 +131,7 @@ impl Engine {
             None if p.obj != 0 && p.file != 0 && record.ret_i32() == 0 => {
                 let (file, object) = (self.state.file(p.file), self.state.object(p));
                 let unknown = Handle { id: p.handle, allowed: true, ..Handle::new(file, object, at, 0) };
-                let key = self.state.handles.insert(unknown);
+                let key = self.state.insert_handle(unknown);
                 self.state.objects[object].handles.push(key);
                 key
             }
@@ -181,7 +182,7 @@ impl Engine {
 
     /// A handle is gone: out of its file's table and its object's list.
     pub(crate) fn end_handle(&mut self, key: HandleKey, at: Stamp) {
-        let Some(h) = self.state.handles.remove(key) else { return };
+        let Some(h) = self.state.remove_handle(key) else { return };
         let of = self.state.objects.get_mut(h.object).map(|o| {
             o.handles.retain(|k| *k != key);
             o.last_close = at;

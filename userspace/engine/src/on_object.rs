@@ -51,7 +51,7 @@ impl Engine {
             (ProbeId::FbCleanup, Phase::Entry) => {
                 self.push(thread, Frame::new(probe, at));
                 let fb = record.payload::<Framebuffer>().fb;
-                for key in self.state.framebuffers.remove(&fb).into_iter().flat_map(|fb| fb.planes) {
+                for key in self.state.remove_framebuffer(fb).into_iter().flat_map(|fb| fb.planes) {
                     if let Some(o) = self.state.objects.get_mut(key) {
                         o.planes = o.planes.saturating_sub(1);
                     }
@@ -90,7 +90,7 @@ impl Engine {
         let in_scope = self.reach.in_scope(at.tgid);
         let fb =
             entity::Framebuffer { id: p.id, at, sure: self.state.epoch, in_scope, closed: false, planes };
-        self.state.framebuffers.insert(p.fb, fb);
+        self.state.insert_framebuffer(p.fb, fb);
     }
 
     /// R60: a driver read, wrote or mapped an object's memory by its handle.

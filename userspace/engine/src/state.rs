@@ -11,6 +11,7 @@ use crate::entity::{
     Object, ObjectKey,
 };
 use crate::finding::Stamp;
+use crate::tally::Tallies;
 
 /// Addresses of dma-bufs that ended lately: a use of one without a new birth is a use after free.
 #[derive(Clone, Default)]
@@ -74,6 +75,8 @@ pub(crate) struct State {
     pub last_puts: FxHashMap<BufKey, Stamp>,
     /// Live framebuffers by address.
     pub framebuffers: FxHashMap<u64, Framebuffer>,
+    /// How much is alive, counted as it comes and goes.
+    pub tallies: Tallies,
     last_file: Option<(u64, FileKey)>,
     files_seen: u32,
     objects_seen: u32,
@@ -141,11 +144,35 @@ impl State {
         }
         self.last_file = None;
         for handle in file.handles.iter().chain(file.creating.iter().copied()) {
-            if let Some(h) = self.handles.remove(handle)
+            if let Some(h) = self.remove_handle(handle)
                 && let Some(o) = self.objects.get_mut(h.object)
             {
                 o.handles.retain(|k| *k != handle);
             }
+        }
+    }
+
+    /// A handle is being made.
+    pub fn insert_handle(&mut self, handle: Handle) -> HandleKey {
+        self.tallies.handle(&handle, 1);
+        self.handles.insert(handle)
+    }
+
+    /// A handle is gone.
+    pub fn remove_handle(&mut self, key: HandleKey) -> Option<Handle> {
+        let gone = self.handles.remove(key)?;
+        self.tallies.handle(&gone, -1);
+        Some(gone)
+    }
+
+    /// User space is given a handle on an object.
+    pub fn given(&mut self, key: ObjectKey) {
+        if let Some(o) = self.objects.get_mut(key)
+            && !std::mem::replace(&mut o.had_handle, true)
+            && !o.is_import
+        {
+            o.tallied = true;
+            self.tallies.object_bytes(o, 1);
         }
     }
 
@@ -174,7 +201,7 @@ impl State {
 
     fn new_object(&mut self, p: &Gem, born: Stamp, in_scope: bool) -> ObjectKey {
         self.objects_seen += 1;
-        let key = self.objects.insert(Object {
+        let object = Object {
             addr: p.obj,
             number: self.objects_seen,
             sure: self.epoch,
@@ -186,6 +213,7 @@ impl State {
             maps: 0,
             had_handle: false,
             ref_zero: false,
+            tallied: false,
             in_scope,
             link: None,
             link_sure: if born.is_known() { self.epoch } else { 0 },
@@ -194,7 +222,9 @@ impl State {
             exported: None,
             handles: SmallVec::new(),
             last_close: Stamp::default(),
-        });
+        };
+        self.tallies.object(&object, 1);
+        let key = self.objects.insert(object);
         self.object_at.insert(p.obj, key);
         key
     }
@@ -210,6 +240,10 @@ impl State {
     /// An object is gone.
     pub fn end_object(&mut self, key: ObjectKey) {
         let Some(o) = self.objects.remove(key) else { return };
+        self.tallies.object(&o, -1);
+        if o.tallied {
+            self.tallies.object_bytes(&o, -1);
+        }
         if self.object_at.get(&o.addr) == Some(&key) {
             self.object_at.remove(&o.addr);
         }
@@ -249,7 +283,7 @@ impl State {
 
     fn new_buf(&mut self, addr: u64, ino: u64, size: u64, born: Stamp, in_scope: bool) -> BufKey {
         self.bufs_seen += 1;
-        let key = self.bufs.insert(Buf {
+        let buf = Buf {
             addr,
             ino,
             number: self.bufs_seen,
@@ -263,7 +297,9 @@ impl State {
             attached: 0,
             holds: SmallVec::new(),
             grants: SmallVec::new(),
-        });
+        };
+        self.tallies.buf(&buf, 1);
+        let key = self.bufs.insert(buf);
         self.buf_at.insert(addr, key);
         self.graveyard.reborn(addr);
         key
@@ -280,6 +316,7 @@ impl State {
     /// A dma-buf is gone.
     pub fn end_buf(&mut self, key: BufKey, at: Stamp) {
         let Some(b) = self.bufs.remove(key) else { return };
+        self.tallies.buf(&b, -1);
         self.vmaps.remove(&key);
         self.last_puts.remove(&key);
         if self.buf_at.get(&b.addr) == Some(&key) {
@@ -293,18 +330,43 @@ impl State {
         }
     }
 
+    /// A dma-buf turns out to be made from an object: its bytes are the object's.
+    pub fn exported_from(&mut self, key: BufKey, object: ObjectKey) {
+        if let Some(b) = self.bufs.get_mut(key) {
+            self.tallies.buf(b, -1);
+            b.exporter = Some(object);
+            self.tallies.buf(b, 1);
+        }
+    }
+
+    /// A framebuffer is made. An older one at its address has ended unseen.
+    pub fn insert_framebuffer(&mut self, addr: u64, fb: Framebuffer) {
+        let _ = self.remove_framebuffer(addr);
+        self.tallies.framebuffer(&fb, 1);
+        self.framebuffers.insert(addr, fb);
+    }
+
+    /// A framebuffer is gone: what there was at this address.
+    pub fn remove_framebuffer(&mut self, addr: u64) -> Option<Framebuffer> {
+        let gone = self.framebuffers.remove(&addr)?;
+        self.tallies.framebuffer(&gone, -1);
+        Some(gone)
+    }
+
     /// A device is attached. An older attachment at its address has ended unseen.
     pub fn attach(&mut self, addr: u64, attachment: Attachment) {
         let _ = self.detach(addr);
         if let Some(b) = self.bufs.get_mut(attachment.buf) {
             b.attached += 1;
         }
+        self.tallies.attachment(&attachment, 1);
         self.attachments.insert(addr, attachment);
     }
 
     /// A device is detached: what there was at this address.
     pub fn detach(&mut self, addr: u64) -> Option<Attachment> {
         let gone = self.attachments.remove(&addr)?;
+        self.tallies.attachment(&gone, -1);
         if let Some(b) = self.bufs.get_mut(gone.buf) {
             b.attached = b.attached.saturating_sub(1);
         }

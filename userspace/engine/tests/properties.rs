@@ -5,7 +5,7 @@ mod history;
 use std::collections::{BTreeMap, BTreeSet};
 
 use gemscope_common::{Flags, Gem, Phase, ProbeId, Record};
-use gemscope_engine::{Config, Doubt, Engine, Verdict};
+use gemscope_engine::{Config, Doubt, Engine, Tally, Verdict};
 use history::Script;
 use proptest::prelude::*;
 
@@ -168,6 +168,19 @@ impl Program {
     }
 }
 
+/// What the tally of everyone's must be, but for its bytes: counted one by one.
+fn counted(engine: &Engine) -> Tally {
+    let count = |known: &mut dyn Iterator<Item = bool>| known.filter(|known| *known).count() as u64;
+    Tally {
+        handles: count(&mut engine.handles().map(|h| h.created.is_known())),
+        dmabufs: count(&mut engine.dmabufs().map(|d| d.born.is_known())),
+        attachments: count(&mut engine.attachments().iter().map(|a| a.at.is_known())),
+        framebuffers: count(&mut engine.framebuffers().iter().map(|fb| fb.at.is_known())),
+        objects: count(&mut engine.objects().map(|o| o.born.is_known())),
+        bytes: engine.tally(true).bytes,
+    }
+}
+
 fn kernel_probes() -> Vec<ProbeId> {
     ProbeId::ALL.iter().copied().filter(|probe| !probe.is_synthetic()).collect()
 }
@@ -196,6 +209,8 @@ proptest! {
         prop_assert_eq!(engine.counts().objects, 0);
         prop_assert_eq!(engine.counts().handles, 0);
         prop_assert_eq!(engine.counts().dmabufs, 0);
+        prop_assert_eq!([engine.tally(true), engine.tally(false)], [Tally::default(); 2]);
+        prop_assert_eq!(engine.references().count(), 0);
     }
 
     /// Losses come in bursts, and the records that tell of them may come a few records late.
@@ -314,6 +329,7 @@ proptest! {
                 *word = u64::from(byte & 3) | u64::from(byte >> 2 & 3) << 32;
             }
             engine.ingest(&record);
+            prop_assert_eq!(engine.tally(true), counted(&engine));
         }
         engine.finish();
     }

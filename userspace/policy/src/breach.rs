@@ -126,3 +126,24 @@ pub struct Breach {
     /// Loss could have made it: it is uncertain.
     pub tainted: bool,
 }
+
+impl Breach {
+    /// One of which no more is known than this. It has no number yet.
+    #[must_use]
+    pub const fn new(assertion: Assertion, kind: Kind, at: Stamp) -> Self {
+        Self {
+            number: 0,
+            assertion,
+            kind,
+            series: String::new(),
+            count: 0,
+            limit: None,
+            bytes: 0,
+            age_ns: 0,
+            slope: None,
+            at,
+            shares: Vec::new(),
+            tainted: false,
+        }
+    }
+}

@@ -48,10 +48,36 @@ impl Kind {
         }
     }
 
+    /// The word for several of them.
+    #[must_use]
+    pub const fn plural(self) -> &'static str {
+        self.name()
+    }
+
+    /// So many of them, in words: `12 handles`, `64 MiB`.
+    #[must_use]
+    pub fn amount(self, n: u64) -> String {
+        match self {
+            Self::Bytes => bytes(n),
+            kind if n == 1 => format!("1 {}", kind.one()),
+            kind => format!("{n} {}", kind.name()),
+        }
+    }
+
     /// The kind of this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+}
+
+/// Bytes in the greatest unit that tells them exactly, or nearly.
+fn bytes(n: u64) -> String {
+    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    match units.into_iter().find(|(_, shift)| n >= 1 << shift) {
+        Some((unit, shift)) if n.trailing_zeros() >= shift => format!("{} {unit}", n >> shift),
+        Some((unit, shift)) => format!("{:.1} {unit}", n as f64 / f64::from(1_u32 << shift)),
+        None => format!("{n} bytes"),
     }
 }
 
@@ -65,5 +91,16 @@ mod tests {
             assert_eq!(Kind::from_name(kind.name()), Some(*kind));
         }
         assert_eq!(Kind::from_name("handle"), None);
+    }
+
+    #[test]
+    fn amounts() {
+        let say = |kind: Kind, n| kind.amount(n);
+        assert_eq!(say(Kind::Handles, 1), "1 handle");
+        assert_eq!(say(Kind::Dmabufs, 12), "12 dma-bufs");
+        assert_eq!(say(Kind::Bytes, 64 << 20), "64 MiB");
+        assert_eq!(say(Kind::Bytes, 1536), "1.5 KiB");
+        assert_eq!(say(Kind::Bytes, 0), "0 bytes");
+        assert_eq!(say(Kind::Bytes, u64::MAX), "17179869184.0 GiB");
     }
 }

@@ -8,11 +8,18 @@
 //! in words (report brings them as [`Subject`]s), reading files, choosing exit codes.
 
 mod breach;
+mod census;
+pub mod growth;
 mod kind;
+mod limits;
 mod outcome;
+mod series;
 mod subject;
+mod watcher;
 
 pub use breach::{Assertion, Breach, Share, Slope};
 pub use kind::Kind;
+pub use limits::Limits;
 pub use outcome::{Entry, Kept, Origin, Outcome, SetAside};
 pub use subject::{Frame, Subject};
+pub use watcher::{Assessed, Watcher};

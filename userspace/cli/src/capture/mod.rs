@@ -18,4 +18,4 @@ pub use options::resolve;
 pub use output::{Output, Written, with_file};
 pub use recorder::Recorder;
 pub use signals::Signals;
-pub use watch::{Ending, Request, Watched, end_mark, held_before, status_words, watch};
+pub use watch::{Ending, Request, Watched, held_before, status_words, watch};

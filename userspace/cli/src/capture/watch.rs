@@ -260,7 +260,7 @@ impl Watch<'_> {
         missed.into_iter().for_each(|record| recorder.stamped(record));
         if root_tgid == 0 {
             // No settle point: what other programs are in the middle of is no leak. The mark carries the last count.
-            recorder.own(ProbeId::Mark, &end_mark());
+            recorder.own(ProbeId::Mark, &Mark::named(Mark::END));
         } else {
             let looked = look(&mut recorder, list);
             settle_record(&mut recorder, ending, waited, drops, by_proc, request.kill, &looked);
@@ -289,15 +289,6 @@ pub fn status_words(status: Option<ExitStatus>) -> String {
         (None, Some(signal)) => format!("was killed by signal {signal}"),
         (None, None) => "ended".to_owned(),
     }
-}
-
-/// The mark that a recording without a settle point ends with.
-pub fn end_mark() -> Mark {
-    let mut mark = Mark { name: [0; 32] };
-    for (to, from) in mark.name.iter_mut().zip(b"end of recording") {
-        *to = *from;
-    }
-    mark
 }
 
 /// Who holds what now, as a settle record tells of it.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use gemscope_common::scope;
+use gemscope_common::{Mark, ProbeId, scope};
 use gemscope_live::privileges::Invoker;
 use gemscope_live::{Session, Tail, monotonic_ns};
 use gemscope_probes::catalogue::Row;
@@ -95,7 +95,7 @@ impl Live {
         let Stage { mut recorder, .. } = crew.join().context("a thread of the monitor did not end")?;
         recorder.dropped(drops);
         missed.into_iter().for_each(|record| recorder.stamped(record));
-        recorder.own(gemscope_common::ProbeId::Mark, &capture::end_mark());
+        recorder.own(ProbeId::Mark, &Mark::named(Mark::END));
         let drops = recorder.drops();
         let (scene, _, output) = recorder.finish();
         let engine = scene.engine();

@@ -1,0 +1,35 @@
+//! What a project asserts.
+
+use gemscope_engine::Tally;
+
+use crate::kind::Kind;
+
+/// Numbers that must not be exceeded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// How much more may be held at the last mark than at the first.
+    pub growth: Vec<(Kind, u64)>,
+    /// How much may be held at once.
+    pub budgets: Vec<(Kind, u64)>,
+    /// How long something may be held, ns.
+    pub older_ns: Option<u64>,
+    /// Cycles to leave out at the beginning, while pools fill; a quarter of them by default.
+    pub warm_up: Option<u32>,
+    /// What every process of the machine holds is judged, not only what the scope does.
+    pub everyone: bool,
+}
+
+impl Kind {
+    /// How much of this kind a tally has.
+    #[must_use]
+    pub const fn of(self, tally: &Tally) -> u64 {
+        match self {
+            Self::Handles => tally.handles,
+            Self::Dmabufs => tally.dmabufs,
+            Self::Attachments => tally.attachments,
+            Self::Framebuffers => tally.framebuffers,
+            Self::Objects => tally.objects,
+            Self::Bytes => tally.bytes,
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Watches limits and marks while records pass, and says at the end what broke an assertion.
+
+use gemscope_common::{Mark, ProbeId, Record, kernel_str};
+use gemscope_engine::{Doubt, Engine, Stamp, Tally};
+use rustc_hash::FxHashMap;
+
+use crate::breach::{Assertion, Breach, Share};
+use crate::census::{self, Places};
+use crate::kind::Kind;
+use crate::limits::Limits;
+use crate::outcome::Kept;
+use crate::series::Series;
+
+/// How often ages are looked at, ns of the records' time.
+const EVERY_NS: u64 = 500_000_000;
+
+/// The most that was held of a kind.
+#[derive(Clone, Debug, Default)]
+struct Peak {
+    most: u64,
+    at: Stamp,
+    /// Who held it when it was first too much, and each time that it had doubled since.
+    shares: Vec<Share>,
+    told: u64,
+}
+
+/// What broke an assertion, what held, and what could not be judged.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Assessed {
+    /// broken assertions, numbered
+    pub breaches: Vec<Breach>,
+    /// assertions that held
+    pub kept: Vec<Kept>,
+    /// what could not be judged, a sentence each
+    pub notes: Vec<String>,
+}
+
+/// Watches. Feed it with [`Watcher::look`] after the engine has taken a record in.
+#[derive(Clone, Debug, Default)]
+pub struct Watcher {
+    limits: Limits,
+    before: Tally,
+    peaks: FxHashMap<Kind, Peak>,
+    series: Vec<Series>,
+    /// what was seen to be too old, by its kind and the record that took it
+    overdue: FxHashMap<census::Key, Overdue>,
+    looked_ns: u64,
+    last: Stamp,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Overdue {
+    share: Share,
+    age_ns: u64,
+}
+
+impl Watcher {
+    /// One that asserts this.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// Looks at the engine after a record.
+    #[inline]
+    pub fn look(&mut self, engine: &Engine, record: &Record) {
+        let tally = engine.tally(self.limits.everyone);
+        if tally != self.before {
+            self.before = tally;
+            if !self.limits.budgets.is_empty() {
+                self.compare(engine, record, &tally);
+            }
+        }
+        let now = record.header.ts_ns;
+        if self.limits.older_ns.is_some() && now >= self.looked_ns.saturating_add(EVERY_NS) {
+            self.look_at_ages(engine, now);
+        }
+        if record.header.probe == ProbeId::Mark as u16 {
+            self.mark(engine, record);
+        }
+    }
+
+    fn stamp(engine: &Engine, record: &Record) -> Stamp {
+        let h = &record.header;
+        Stamp {
+            seq: engine.records(),
+            ts_ns: h.ts_ns,
+            tid: h.tid,
+            tgid: h.tgid,
+            kstack: h.kstack,
+            ustack: h.ustack,
+        }
+    }
+
+    fn compare(&mut self, engine: &Engine, record: &Record, tally: &Tally) {
+        for (kind, limit) in &self.limits.budgets {
+            let peak = self.peaks.entry(*kind).or_default();
+            let now = kind.of(tally);
+            if now <= peak.most {
+                continue;
+            }
+            (peak.most, peak.at) = (now, Self::stamp(engine, record));
+            // To look at everybody with every record would take time that grows with what is held.
+            if now > *limit && now >= peak.told.saturating_mul(2) {
+                peak.told = now;
+                peak.shares = census::holding(engine, *kind, self.limits.everyone, 0);
+            }
+        }
+    }
+
+    fn look_at_ages(&mut self, engine: &Engine, now_ns: u64) {
+        let Some(limit) = self.limits.older_ns else { return };
+        self.looked_ns = now_ns;
+        for (key, share) in census::each(engine, self.limits.everyone) {
+            let age_ns = now_ns.saturating_sub(share.taken.ts_ns);
+            if age_ns > limit {
+                self.overdue.insert(key, Overdue { share, age_ns });
+            }
+        }
+    }
+
+    fn mark(&mut self, engine: &Engine, record: &Record) {
+        let name = record.payload::<Mark>().name;
+        let name = String::from_utf8_lossy(kernel_str(&name)).into_owned();
+        let at = Self::stamp(engine, record);
+        self.last = at;
+        let Some(series) = series_of(&name) else { return };
+        let known = self.series.iter_mut().find(|s| s.name == series);
+        match known {
+            Some(known) => known.mark(engine, at, self.limits.everyone),
+            None => {
+                let mut new = Series::new(series.to_owned());
+                new.mark(engine, at, self.limits.everyone);
+                self.series.push(new);
+            }
+        }
+    }
+
+    /// Judges, at the end of the records. `place` tells the place in a program that a stamp is of, in words: what has the same words is
+    /// one place. Numbers of breaches go on from those of findings.
+    #[must_use]
+    pub fn assess(&self, engine: &Engine, place: &dyn Fn(&Stamp) -> String) -> Assessed {
+        let mut out = Assessed::default();
+        let places = Places::new(place);
+        for series in &self.series {
+            series.assess(&self.limits, &places, &mut out);
+        }
+        if self.series.iter().all(|s| s.marks() < 2) && !self.limits.growth.is_empty() {
+            out.notes.push(
+                "growth is judged from mark to mark, and there were fewer than two: --cycles makes them, and `gemscope mark`"
+                    .to_owned(),
+            );
+        }
+        self.budgets(&places, &mut out);
+        self.ages(&places, &mut out);
+        let lost =
+            |d: &Doubt| matches!(d, Doubt::Drops(_) | Doubt::Missed(..) | Doubt::Gap | Doubt::HalfCalls(_));
+        let doubtful = engine.doubts().iter().any(lost);
+        let first = engine.findings().len() as u32 + 1;
+        for (number, breach) in (first..).zip(&mut out.breaches) {
+            breach.number = number;
+            breach.tainted |= doubtful;
+        }
+        out
+    }
+
+    fn budgets(&self, places: &Places<'_>, out: &mut Assessed) {
+        for (kind, limit) in &self.limits.budgets {
+            let peak = self.peaks.get(kind).cloned().unwrap_or_default();
+            if peak.most <= *limit {
+                let text = format!("at most {}: {} at most", kind.amount(*limit), kind.amount(peak.most));
+                out.kept.push(Kept { name: Assertion::Budget.name(), text });
+                continue;
+            }
+            let shares = places.merged(peak.shares.iter().map(|s| (*kind, *s)));
+            let bytes = if *kind == Kind::Bytes { peak.most } else { shares.iter().map(|s| s.bytes).sum() };
+            out.breaches.push(Breach {
+                limit: Some(*limit),
+                count: peak.most,
+                bytes,
+                shares,
+                ..Breach::new(Assertion::Budget, *kind, peak.at)
+            });
+        }
+    }
+
+    fn ages(&self, places: &Places<'_>, out: &mut Assessed) {
+        let Some(limit) = self.limits.older_ns else { return };
+        if self.overdue.is_empty() {
+            let text = format!("nothing is held for longer than {} s", limit as f64 / 1e9);
+            out.kept.push(Kept { name: Assertion::AgeLimit.name(), text });
+            return;
+        }
+        let mut by_kind: Vec<(Kind, Vec<Overdue>)> = Vec::new();
+        for ((kind, _), overdue) in &self.overdue {
+            let kind = Kind::of_held(*kind);
+            match by_kind.iter_mut().find(|(of, _)| *of == kind) {
+                Some((_, all)) => all.push(*overdue),
+                None => by_kind.push((kind, vec![*overdue])),
+            }
+        }
+        by_kind.sort_unstable_by_key(|(kind, _)| *kind);
+        for (kind, all) in by_kind {
+            for share in places.merged(all.iter().map(|o| (kind, o.share))) {
+                let oldest =
+                    all.iter().filter(|o| o.share.taken.seq == share.taken.seq).map(|o| o.age_ns).max();
+                out.breaches.push(Breach {
+                    limit: Some(limit),
+                    count: share.count,
+                    bytes: share.bytes,
+                    age_ns: oldest.unwrap_or(0),
+                    shares: vec![share],
+                    ..Breach::new(Assertion::AgeLimit, kind, share.newest)
+                });
+            }
+        }
+    }
+}
+
+/// Which marks belong together: those of one name, whatever number comes after it. `None` for gemscope's own.
+fn series_of(name: &str) -> Option<&str> {
+    if name == Mark::END {
+        return None;
+    }
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let stem = if stem.len() < name.len() { stem.trim_end_matches([' ', '-', '_', '#', ':']) } else { name };
+    Some(if stem.is_empty() { name } else { stem })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbered_marks_are_a_series() {
+        for (name, series) in [
+            ("cycle 12", Some("cycle")),
+            ("window-3", Some("window")),
+            ("closed", Some("closed")),
+            ("42", Some("42")),
+            ("v4l2", Some("v4l")),
+            ("", Some("")),
+            (Mark::END, None),
+        ] {
+            assert_eq!(series_of(name), series, "{name}");
+        }
+    }
+}
