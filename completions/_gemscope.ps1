@@ -32,6 +32,7 @@ Register-ArgumentCompleter -Native -CommandName 'gemscope' -ScriptBlock {
             [CompletionResult]::new('top', 'top', [CompletionResultType]::ParameterValue, 'Watch every buffer live: who holds it, how it grows, what went wrong')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Run a command and assert that it leaks no buffer and breaks no rule')
             [CompletionResult]::new('record', 'record', [CompletionResultType]::ParameterValue, 'Write what the kernel does into a trace')
+            [CompletionResult]::new('mark', 'mark', [CompletionResultType]::ParameterValue, 'Set a mark in what another gemscope watches: here, the program should be where it was at the last one')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Judge a trace, on any machine')
             [CompletionResult]::new('snapshot', 'snapshot', [CompletionResultType]::ParameterValue, 'Who holds which buffer now: fds, mappings, attached devices, DRM files')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Make another tool''s file of a trace: Perfetto, folded stacks, CSV, JSON lines')
@@ -96,6 +97,18 @@ Register-ArgumentCompleter -Native -CommandName 'gemscope' -ScriptBlock {
             [CompletionResult]::new('--at-exit', '--at-exit', [CompletionResultType]::ParameterName, 'What to make of things open when the command''s processes end normally [default: strict]')
             [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'Wait this long for the kernel to finish what the command began, in milliseconds')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Stop the command after this many seconds; the verdict is undecided then')
+            [CompletionResult]::new('--undecided', '--undecided', [CompletionResultType]::ParameterName, 'What to make of an undecided verdict [default: fail]')
+            [CompletionResult]::new('--budget', '--budget', [CompletionResultType]::ParameterName, 'At most so much at once, as handles=12, dma-bufs=8, attachments=0, framebuffers=4, objects=64 or bytes=64M; may be given again')
+            [CompletionResult]::new('--max-growth', '--max-growth', [CompletionResultType]::ParameterName, 'From the first mark to the last at most so much more, as handles=2; a number alone is for handles, dma-bufs, attachments and framebuffers each; may be given again')
+            [CompletionResult]::new('--older', '--older', [CompletionResultType]::ParameterName, 'Nothing that was taken since the start is held for longer than this')
+            [CompletionResult]::new('--warm-up', '--warm-up', [CompletionResultType]::ParameterName, 'So many cycles, or marks of one name, are left out at the beginning while pools fill [default: a quarter]')
+            [CompletionResult]::new('--scope', '--scope', [CompletionResultType]::ParameterName, 'Judge these too, beside CMD and what it starts: pid:N or comm:NAME and what they start, cgroup:PATH, or the whole machine; may be given again')
+            [CompletionResult]::new('--survivor', '--survivor', [CompletionResultType]::ParameterName, 'A process of this name outlives CMD on purpose: it is not waited for, and what it holds is no leak; may be given again')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Without CMD: judge what happens in so many seconds')
+            [CompletionResult]::new('--duration', '--duration', [CompletionResultType]::ParameterName, 'Without CMD: judge what happens in so many seconds')
+            [CompletionResult]::new('--cycles', '--cycles', [CompletionResultType]::ParameterName, 'Take CMD as an action that is done so often, and find what grows with it, in whatever process')
+            [CompletionResult]::new('--pause', '--pause', [CompletionResultType]::ParameterName, 'After each cycle, give the watched processes this long to finish, in milliseconds')
+            [CompletionResult]::new('--control', '--control', [CompletionResultType]::ParameterName, 'Listen for `mark NAME` on a socket at this path instead of one without a file')
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Only this process; may be given again. What filters leave out cannot be judged')
             [CompletionResult]::new('--pid', '--pid', [CompletionResultType]::ParameterName, 'Only this process; may be given again. What filters leave out cannot be judged')
             [CompletionResult]::new('--comm', '--comm', [CompletionResultType]::ParameterName, 'Only threads of this name')
@@ -146,10 +159,26 @@ Register-ArgumentCompleter -Native -CommandName 'gemscope' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
+        'gemscope;mark' {
+            [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'Which gemscope: its pid or its socket [default: the one that runs this, or the only one]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell what is being done; twice, also what the programs in the kernel say')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
         'gemscope;replay' {
             [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'Stop after the record with this number; what was pending then is not judged')
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Judge by the rules of another kernel era')
             [CompletionResult]::new('--at-exit', '--at-exit', [CompletionResultType]::ParameterName, 'What to make of things open at a normal exit [default: as recorded]')
+            [CompletionResult]::new('--undecided', '--undecided', [CompletionResultType]::ParameterName, 'What to make of an undecided verdict [default: fail]')
+            [CompletionResult]::new('--budget', '--budget', [CompletionResultType]::ParameterName, 'At most so much at once, as handles=12, dma-bufs=8, attachments=0, framebuffers=4, objects=64 or bytes=64M; may be given again')
+            [CompletionResult]::new('--max-growth', '--max-growth', [CompletionResultType]::ParameterName, 'From the first mark to the last at most so much more, as handles=2; a number alone is for handles, dma-bufs, attachments and framebuffers each; may be given again')
+            [CompletionResult]::new('--older', '--older', [CompletionResultType]::ParameterName, 'Nothing that was taken since the start is held for longer than this')
+            [CompletionResult]::new('--warm-up', '--warm-up', [CompletionResultType]::ParameterName, 'So many cycles, or marks of one name, are left out at the beginning while pools fill [default: a quarter]')
             [CompletionResult]::new('--what-if', '--what-if', [CompletionResultType]::ParameterName, 'Instead of judging, make the recorded operations again by the rules of another kernel: a profile, with +feature and -feature')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
             [CompletionResult]::new('--events', '--events', [CompletionResultType]::ParameterName, 'Print every record as a line before the report')
@@ -281,6 +310,7 @@ Register-ArgumentCompleter -Native -CommandName 'gemscope' -ScriptBlock {
             [CompletionResult]::new('top', 'top', [CompletionResultType]::ParameterValue, 'Watch every buffer live: who holds it, how it grows, what went wrong')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Run a command and assert that it leaks no buffer and breaks no rule')
             [CompletionResult]::new('record', 'record', [CompletionResultType]::ParameterValue, 'Write what the kernel does into a trace')
+            [CompletionResult]::new('mark', 'mark', [CompletionResultType]::ParameterValue, 'Set a mark in what another gemscope watches: here, the program should be where it was at the last one')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Judge a trace, on any machine')
             [CompletionResult]::new('snapshot', 'snapshot', [CompletionResultType]::ParameterValue, 'Who holds which buffer now: fds, mappings, attached devices, DRM files')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Make another tool''s file of a trace: Perfetto, folded stacks, CSV, JSON lines')
@@ -302,6 +332,9 @@ Register-ArgumentCompleter -Native -CommandName 'gemscope' -ScriptBlock {
             break
         }
         'gemscope;help;record' {
+            break
+        }
+        'gemscope;help;mark' {
             break
         }
         'gemscope;help;replay' {

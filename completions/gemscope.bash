@@ -37,6 +37,9 @@ _gemscope() {
             gemscope,help)
                 cmd="gemscope__subcmd__help"
                 ;;
+            gemscope,mark)
+                cmd="gemscope__subcmd__mark"
+                ;;
             gemscope,probes)
                 cmd="gemscope__subcmd__probes"
                 ;;
@@ -76,6 +79,9 @@ _gemscope() {
             gemscope__subcmd__help,help)
                 cmd="gemscope__subcmd__help__subcmd__help"
                 ;;
+            gemscope__subcmd__help,mark)
+                cmd="gemscope__subcmd__help__subcmd__mark"
+                ;;
             gemscope__subcmd__help,probes)
                 cmd="gemscope__subcmd__help__subcmd__probes"
                 ;;
@@ -101,7 +107,7 @@ _gemscope() {
 
     case "${cmd}" in
         gemscope)
-            opts="-v -h -V --color --verbose --help --version demo top check record replay snapshot export report explore explain doctor probes help"
+            opts="-v -h -V --color --verbose --help --version demo top check record mark replay snapshot export report explore explain doctor probes help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -119,7 +125,7 @@ _gemscope() {
             return 0
             ;;
         gemscope__subcmd__check)
-            opts="-o -p -v -h -V --trace --source --seed --worst --output --report --at-exit --grace --timeout --json --pid --tree --comm --cgroup --device --ring-size --hot --deny --no-stacks --color --verbose --help --version"
+            opts="-o -d -p -v -h -V --trace --source --seed --worst --output --report --at-exit --grace --timeout --json --undecided --budget --max-growth --older --warm-up --scope --survivor --duration --cycles --pause --control --pid --tree --comm --cgroup --device --ring-size --hot --deny --no-stacks --color --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -158,6 +164,54 @@ _gemscope() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --undecided)
+                    COMPREPLY=($(compgen -W "fail pass warn" -- "${cur}"))
+                    return 0
+                    ;;
+                --budget)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-growth)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --older)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --warm-up)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --survivor)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cycles)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pause)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --control)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -379,7 +433,7 @@ _gemscope() {
             return 0
             ;;
         gemscope__subcmd__help)
-            opts="demo top check record replay snapshot export report explore explain doctor probes help"
+            opts="demo top check record mark replay snapshot export report explore explain doctor probes help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -490,6 +544,20 @@ _gemscope() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gemscope__subcmd__help__subcmd__mark)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gemscope__subcmd__help__subcmd__probes)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -567,6 +635,28 @@ _gemscope() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gemscope__subcmd__mark)
+            opts="-v -h -V --to --color --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -671,7 +761,7 @@ _gemscope() {
             return 0
             ;;
         gemscope__subcmd__replay)
-            opts="-v -h -V --until --profile --at-exit --events --conformance --what-if --json --color --verbose --help --version"
+            opts="-v -h -V --until --profile --at-exit --undecided --budget --max-growth --older --warm-up --events --conformance --what-if --json --color --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -687,6 +777,26 @@ _gemscope() {
                     ;;
                 --at-exit)
                     COMPREPLY=($(compgen -W "strict growth ignore" -- "${cur}"))
+                    return 0
+                    ;;
+                --undecided)
+                    COMPREPLY=($(compgen -W "fail pass warn" -- "${cur}"))
+                    return 0
+                    ;;
+                --budget)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-growth)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --older)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --warm-up)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --what-if)

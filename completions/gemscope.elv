@@ -29,6 +29,7 @@ set edit:completion:arg-completer[gemscope] = {|@words|
             cand top 'Watch every buffer live: who holds it, how it grows, what went wrong'
             cand check 'Run a command and assert that it leaks no buffer and breaks no rule'
             cand record 'Write what the kernel does into a trace'
+            cand mark 'Set a mark in what another gemscope watches: here, the program should be where it was at the last one'
             cand replay 'Judge a trace, on any machine'
             cand snapshot 'Who holds which buffer now: fds, mappings, attached devices, DRM files'
             cand export 'Make another tool''s file of a trace: Perfetto, folded stacks, CSV, JSON lines'
@@ -90,6 +91,18 @@ set edit:completion:arg-completer[gemscope] = {|@words|
             cand --at-exit 'What to make of things open when the command''s processes end normally [default: strict]'
             cand --grace 'Wait this long for the kernel to finish what the command began, in milliseconds'
             cand --timeout 'Stop the command after this many seconds; the verdict is undecided then'
+            cand --undecided 'What to make of an undecided verdict [default: fail]'
+            cand --budget 'At most so much at once, as handles=12, dma-bufs=8, attachments=0, framebuffers=4, objects=64 or bytes=64M; may be given again'
+            cand --max-growth 'From the first mark to the last at most so much more, as handles=2; a number alone is for handles, dma-bufs, attachments and framebuffers each; may be given again'
+            cand --older 'Nothing that was taken since the start is held for longer than this'
+            cand --warm-up 'So many cycles, or marks of one name, are left out at the beginning while pools fill [default: a quarter]'
+            cand --scope 'Judge these too, beside CMD and what it starts: pid:N or comm:NAME and what they start, cgroup:PATH, or the whole machine; may be given again'
+            cand --survivor 'A process of this name outlives CMD on purpose: it is not waited for, and what it holds is no leak; may be given again'
+            cand -d 'Without CMD: judge what happens in so many seconds'
+            cand --duration 'Without CMD: judge what happens in so many seconds'
+            cand --cycles 'Take CMD as an action that is done so often, and find what grows with it, in whatever process'
+            cand --pause 'After each cycle, give the watched processes this long to finish, in milliseconds'
+            cand --control 'Listen for `mark NAME` on a socket at this path instead of one without a file'
             cand -p 'Only this process; may be given again. What filters leave out cannot be judged'
             cand --pid 'Only this process; may be given again. What filters leave out cannot be judged'
             cand --comm 'Only threads of this name'
@@ -138,10 +151,25 @@ set edit:completion:arg-completer[gemscope] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
         }
+        &'gemscope;mark'= {
+            cand --to 'Which gemscope: its pid or its socket [default: the one that runs this, or the only one]'
+            cand --color 'When to use colours'
+            cand -v 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand --verbose 'Tell what is being done; twice, also what the programs in the kernel say'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
         &'gemscope;replay'= {
             cand --until 'Stop after the record with this number; what was pending then is not judged'
             cand --profile 'Judge by the rules of another kernel era'
             cand --at-exit 'What to make of things open at a normal exit [default: as recorded]'
+            cand --undecided 'What to make of an undecided verdict [default: fail]'
+            cand --budget 'At most so much at once, as handles=12, dma-bufs=8, attachments=0, framebuffers=4, objects=64 or bytes=64M; may be given again'
+            cand --max-growth 'From the first mark to the last at most so much more, as handles=2; a number alone is for handles, dma-bufs, attachments and framebuffers each; may be given again'
+            cand --older 'Nothing that was taken since the start is held for longer than this'
+            cand --warm-up 'So many cycles, or marks of one name, are left out at the beginning while pools fill [default: a quarter]'
             cand --what-if 'Instead of judging, make the recorded operations again by the rules of another kernel: a profile, with +feature and -feature'
             cand --color 'When to use colours'
             cand --events 'Print every record as a line before the report'
@@ -265,6 +293,7 @@ set edit:completion:arg-completer[gemscope] = {|@words|
             cand top 'Watch every buffer live: who holds it, how it grows, what went wrong'
             cand check 'Run a command and assert that it leaks no buffer and breaks no rule'
             cand record 'Write what the kernel does into a trace'
+            cand mark 'Set a mark in what another gemscope watches: here, the program should be where it was at the last one'
             cand replay 'Judge a trace, on any machine'
             cand snapshot 'Who holds which buffer now: fds, mappings, attached devices, DRM files'
             cand export 'Make another tool''s file of a trace: Perfetto, folded stacks, CSV, JSON lines'
@@ -282,6 +311,8 @@ set edit:completion:arg-completer[gemscope] = {|@words|
         &'gemscope;help;check'= {
         }
         &'gemscope;help;record'= {
+        }
+        &'gemscope;help;mark'= {
         }
         &'gemscope;help;replay'= {
         }

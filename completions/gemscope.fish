@@ -34,6 +34,7 @@ complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "demo" -d 'Replay 
 complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "top" -d 'Watch every buffer live: who holds it, how it grows, what went wrong'
 complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "check" -d 'Run a command and assert that it leaks no buffer and breaks no rule'
 complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "record" -d 'Write what the kernel does into a trace'
+complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "mark" -d 'Set a mark in what another gemscope watches: here, the program should be where it was at the last one'
 complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "replay" -d 'Judge a trace, on any machine'
 complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "snapshot" -d 'Who holds which buffer now: fds, mappings, attached devices, DRM files'
 complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "export" -d 'Make another tool\'s file of a trace: Perfetto, folded stacks, CSV, JSON lines'
@@ -84,6 +85,19 @@ growth\t'Only stacks whose count grew with use are findings'
 ignore\t'They are left out'"
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l grace -d 'Wait this long for the kernel to finish what the command began, in milliseconds' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l timeout -d 'Stop the command after this many seconds; the verdict is undecided then' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l undecided -d 'What to make of an undecided verdict [default: fail]' -r -f -a "fail\t'It ends with 3'
+pass\t'It ends with 0'
+warn\t'It ends with 0, and a word on stderr'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l budget -d 'At most so much at once, as handles=12, dma-bufs=8, attachments=0, framebuffers=4, objects=64 or bytes=64M; may be given again' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l max-growth -d 'From the first mark to the last at most so much more, as handles=2; a number alone is for handles, dma-bufs, attachments and framebuffers each; may be given again' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l older -d 'Nothing that was taken since the start is held for longer than this' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l warm-up -d 'So many cycles, or marks of one name, are left out at the beginning while pools fill [default: a quarter]' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l scope -d 'Judge these too, beside CMD and what it starts: pid:N or comm:NAME and what they start, cgroup:PATH, or the whole machine; may be given again' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l survivor -d 'A process of this name outlives CMD on purpose: it is not waited for, and what it holds is no leak; may be given again' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -s d -l duration -d 'Without CMD: judge what happens in so many seconds' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l cycles -d 'Take CMD as an action that is done so often, and find what grows with it, in whatever process' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l pause -d 'After each cycle, give the watched processes this long to finish, in milliseconds' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l control -d 'Listen for `mark NAME` on a socket at this path instead of one without a file' -r -F
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -s p -l pid -d 'Only this process; may be given again. What filters leave out cannot be judged' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l comm -d 'Only threads of this name' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l cgroup -d 'Only processes of this cgroup: a path below /sys/fs/cgroup or an id' -r
@@ -123,11 +137,25 @@ complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l no-stacks -
 complete -c gemscope -n "__fish_gemscope_using_subcommand record" -s v -l verbose -d 'Tell what is being done; twice, also what the programs in the kernel say'
 complete -c gemscope -n "__fish_gemscope_using_subcommand record" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gemscope -n "__fish_gemscope_using_subcommand record" -s V -l version -d 'Print version'
+complete -c gemscope -n "__fish_gemscope_using_subcommand mark" -l to -d 'Which gemscope: its pid or its socket [default: the one that runs this, or the only one]' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand mark" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand mark" -s v -l verbose -d 'Tell what is being done; twice, also what the programs in the kernel say'
+complete -c gemscope -n "__fish_gemscope_using_subcommand mark" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gemscope -n "__fish_gemscope_using_subcommand mark" -s V -l version -d 'Print version'
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l until -d 'Stop after the record with this number; what was pending then is not judged' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l profile -d 'Judge by the rules of another kernel era' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l at-exit -d 'What to make of things open at a normal exit [default: as recorded]' -r -f -a "strict\t'They are findings'
 growth\t'Only stacks whose count grew with use are findings'
 ignore\t'They are left out'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l undecided -d 'What to make of an undecided verdict [default: fail]' -r -f -a "fail\t'It ends with 3'
+pass\t'It ends with 0'
+warn\t'It ends with 0, and a word on stderr'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l budget -d 'At most so much at once, as handles=12, dma-bufs=8, attachments=0, framebuffers=4, objects=64 or bytes=64M; may be given again' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l max-growth -d 'From the first mark to the last at most so much more, as handles=2; a number alone is for handles, dma-bufs, attachments and framebuffers each; may be given again' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l older -d 'Nothing that was taken since the start is held for longer than this' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l warm-up -d 'So many cycles, or marks of one name, are left out at the beginning while pools fill [default: a quarter]' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l what-if -d 'Instead of judging, make the recorded operations again by the rules of another kernel: a profile, with +feature and -feature' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
@@ -233,16 +261,17 @@ complete -c gemscope -n "__fish_gemscope_using_subcommand probes" -l json -d 'Pr
 complete -c gemscope -n "__fish_gemscope_using_subcommand probes" -s v -l verbose -d 'Tell what is being done; twice, also what the programs in the kernel say'
 complete -c gemscope -n "__fish_gemscope_using_subcommand probes" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gemscope -n "__fish_gemscope_using_subcommand probes" -s V -l version -d 'Print version'
-complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "demo" -d 'Replay a bundled trace of a real kernel: no root, no GPU'
-complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "top" -d 'Watch every buffer live: who holds it, how it grows, what went wrong'
-complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "check" -d 'Run a command and assert that it leaks no buffer and breaks no rule'
-complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "record" -d 'Write what the kernel does into a trace'
-complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "replay" -d 'Judge a trace, on any machine'
-complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "snapshot" -d 'Who holds which buffer now: fds, mappings, attached devices, DRM files'
-complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "export" -d 'Make another tool\'s file of a trace: Perfetto, folded stacks, CSV, JSON lines'
-complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "report" -d 'Write the report of a trace as one HTML page, for people who do not have it'
-complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "explore" -d 'Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era'
-complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "explain" -d 'What a rule means; without one, all rules'
-complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "doctor" -d 'What this kernel offers and what is missing, rule by rule'
-complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "probes" -d 'Every probe: where it sits, what it serves, what is blind without it'
-complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record replay snapshot export report explore explain doctor probes help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record mark replay snapshot export report explore explain doctor probes help" -f -a "demo" -d 'Replay a bundled trace of a real kernel: no root, no GPU'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record mark replay snapshot export report explore explain doctor probes help" -f -a "top" -d 'Watch every buffer live: who holds it, how it grows, what went wrong'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record mark replay snapshot export report explore explain doctor probes help" -f -a "check" -d 'Run a command and assert that it leaks no buffer and breaks no rule'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record mark replay snapshot export report explore explain doctor probes help" -f -a "record" -d 'Write what the kernel does into a trace'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record mark replay snapshot export report explore explain doctor probes help" -f -a "mark" -d 'Set a mark in what another gemscope watches: here, the program should be where it was at the last one'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record mark replay snapshot export report explore explain doctor probes help" -f -a "replay" -d 'Judge a trace, on any machine'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record mark replay snapshot export report explore explain doctor probes help" -f -a "snapshot" -d 'Who holds which buffer now: fds, mappings, attached devices, DRM files'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record mark replay snapshot export report explore explain doctor probes help" -f -a "export" -d 'Make another tool\'s file of a trace: Perfetto, folded stacks, CSV, JSON lines'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record mark replay snapshot export report explore explain doctor probes help" -f -a "report" -d 'Write the report of a trace as one HTML page, for people who do not have it'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record mark replay snapshot export report explore explain doctor probes help" -f -a "explore" -d 'Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record mark replay snapshot export report explore explain doctor probes help" -f -a "explain" -d 'What a rule means; without one, all rules'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record mark replay snapshot export report explore explain doctor probes help" -f -a "doctor" -d 'What this kernel offers and what is missing, rule by rule'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record mark replay snapshot export report explore explain doctor probes help" -f -a "probes" -d 'Every probe: where it sits, what it serves, what is blind without it'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record mark replay snapshot export report explore explain doctor probes help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -269,14 +269,16 @@ payloads! {
         /// always 0
         reserved: u32,
     }
-    /// Which process tree the verdict is about. Sent before the tree's first process runs.
+    /// Which process tree the verdict is about; one record for each tree. That of a command is sent before its first process runs.
     Scope = 16 {
         /// the tree's root; 0 is the whole machine
         root_tgid: u32,
         /// one of the [`scope`](crate::scope) values: what to make of things open at exit
         at_exit: u32,
+        /// [`scope::WATCHED`](crate::scope::WATCHED), or 0 for the tree of the command
+        watched: u32,
         /// always 0
-        reserved: u64,
+        reserved: u32,
     }
     /// A settle point. `SeenFd` records of the scan come before it.
     Settle = 32 {
@@ -335,6 +337,9 @@ impl Mark {
     /// The mark that a recording without a settle point ends with.
     pub const END: &'static str = "end of recording";
 
+    /// The mark before the first cycle of an action that is done again and again; the others have the number of cycles that are over.
+    pub const FIRST_CYCLE: &'static str = "cycle 0";
+
     /// A mark of this name, cut to what fits.
     #[must_use]
     pub fn named(name: &str) -> Self {
@@ -356,6 +361,8 @@ pub mod scope {
     pub const GROWTH: u32 = 1;
     /// Things still open at exit are left out.
     pub const IGNORE: u32 = 2;
+    /// [`Scope::watched`](super::Scope::watched): its end is not awaited.
+    pub const WATCHED: u32 = 1;
 }
 
 /// Values of [`SeenFd::kind`].

@@ -19,8 +19,8 @@ fn of_gemscope() {
 #[test]
 fn of_every_command() {
     const COMMANDS: &[&str] = &[
-        "demo", "top", "check", "record", "replay", "snapshot", "export", "report", "explore", "explain",
-        "doctor", "probes",
+        "demo", "top", "check", "mark", "record", "replay", "snapshot", "export", "report", "explore",
+        "explain", "doctor", "probes",
     ];
     for command in COMMANDS {
         check(command, &[command]);

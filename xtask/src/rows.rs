@@ -1,9 +1,10 @@
 //! The test matrix: what is run in the guests, and what must come of it.
 //!
 //! A row is a shell line, run as root in a folder of its own with `gemscope` and `gemclient` on `PATH`, on every line of kernels that its
-//! `lines` name; all rows of a line share one boot, in the order of the table. To add one, add it to [`ROWS`]; `cargo xtask vm-matrix
+//! `lines` name; all rows of a line share one boot, in the order of the table. To add one, add it to [`ROWS`] or to a table beside it; `cargo xtask vm-matrix
 //! --kernel 6.1 --filter NAME` runs it alone. What a row leaves in its folder is brought back, and stays in the build folder when it fails.
 
+mod assert;
 mod monitor;
 mod row;
 mod snapshot;
@@ -270,7 +271,7 @@ const LOST: &[Expect] = &[
 ];
 
 /// The matrix.
-pub const ROWS: &[Row] = &[
+const ROWS: &[Row] = &[
     // The client by itself: the guests offer what its scenarios need.
     row("client-list", "gemclient list", &[Says("forget-gem-close"), Says("six-step")]),
     row("client-vgem", "gemclient s2 && gemclient s5", &[]),
@@ -541,6 +542,11 @@ pub const ROWS: &[Row] = &[
     row("trace-is-private", "gemscope record -o trace.gemtrace -- true; stat -c %a trace.gemtrace", &[Says("600")]),
 ];
 
+/// Every row: those of the table, and those of the files beside it.
+pub fn all() -> impl Iterator<Item = &'static Row> {
+    ROWS.iter().chain(assert::ROWS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -550,7 +556,7 @@ mod tests {
     #[test]
     fn names_are_unique_and_fit_for_folders() {
         let mut seen = BTreeSet::new();
-        for row in ROWS {
+        for row in all() {
             assert!(seen.insert(row.name), "`{}` is there twice", row.name);
             assert!(
                 row.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
@@ -564,7 +570,7 @@ mod tests {
 
     #[test]
     fn lines_are_known_and_every_row_is_for_one() {
-        for row in ROWS {
+        for row in all() {
             if let Lines::Only(names) | Lines::But(names) = row.lines {
                 assert!(names.iter().all(|name| kernels::line(name).is_some()), "{}", row.name);
             }

@@ -1,5 +1,6 @@
 //! Arguments as typed. What they mean together is resolved by the commands.
 
+mod assert;
 mod report;
 pub mod snapshot;
 
@@ -16,6 +17,7 @@ use crate::values::{self, Eras, Source};
 mod top;
 pub use top::TopArgs;
 pub mod export;
+pub use assert::{LimitArgs, MarkArgs, ScopeArgs, Undecided};
 pub use export::ExportArgs;
 pub use report::ReportArgs;
 
@@ -63,9 +65,11 @@ pub enum Command {
     /// Watch every buffer live: who holds it, how it grows, what went wrong
     Top(TopArgs),
     /// Run a command and assert that it leaks no buffer and breaks no rule
-    Check(CheckArgs),
+    Check(Box<CheckArgs>),
     /// Write what the kernel does into a trace
     Record(RecordArgs),
+    /// Set a mark in what another gemscope watches: here, the program should be where it was at the last one
+    Mark(MarkArgs),
     /// Judge a trace, on any machine
     Replay(ReplayArgs),
     /// Who holds which buffer now: fds, mappings, attached devices, DRM files
@@ -147,11 +151,17 @@ pub struct CheckArgs {
     /// Report as JSON lines
     #[arg(long)]
     pub json: bool,
+    /// Limits
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// Whom it is about
+    #[command(flatten)]
+    pub scope: ScopeArgs,
     /// How to observe
     #[command(flatten)]
     pub capture: CaptureArgs,
     /// The command and its arguments
-    #[arg(last = true, value_name = "CMD", required_unless_present_any = ["trace", "source"], conflicts_with_all = ["source", "seed", "worst"])]
+    #[arg(last = true, value_name = "CMD", required_unless_present_any = ["trace", "source", "duration", "scope"], conflicts_with_all = ["source", "seed", "worst"])]
     pub command: Vec<OsString>,
 }
 
@@ -305,6 +315,9 @@ pub struct ReplayArgs {
     /// What to make of things open at a normal exit [default: as recorded]
     #[arg(long, value_enum, value_name = "MODE")]
     pub at_exit: Option<AtExit>,
+    /// Limits
+    #[command(flatten)]
+    pub limits: LimitArgs,
     /// Print every record as a line before the report
     #[arg(long, conflicts_with = "json")]
     pub events: bool,

@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use gemscope_engine::Verdict;
 
+use crate::args::Undecided;
+
 /// What the caller of gemscope is told. The code is about the verdict only, never about the traced command's own
 /// status, which the report tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +28,15 @@ impl Exit {
             Verdict::Clean => Self::Clean,
             Verdict::Findings => Self::Findings,
             Verdict::Undecided(_) => Self::Undecided,
+        }
+    }
+
+    /// The code of a verdict where an undecided one may pass.
+    #[must_use]
+    pub const fn of_check(verdict: &Verdict, undecided: Undecided) -> Self {
+        match (Self::of(verdict), undecided) {
+            (Self::Undecided, Undecided::Pass | Undecided::Warn) => Self::Clean,
+            (exit, _) => exit,
         }
     }
 
@@ -63,6 +74,9 @@ mod tests {
         assert_eq!(of(Verdict::Findings), 1);
         assert_eq!(Exit::CannotRun as u8, 2);
         assert_eq!(of(Verdict::Undecided(Vec::new())), 3);
+        let undecided = |how| Exit::of_check(&Verdict::Undecided(Vec::new()), how) as u8;
+        assert_eq!([Undecided::Fail, Undecided::Pass, Undecided::Warn].map(undecided), [3, 0, 0]);
+        assert_eq!(Exit::of_check(&Verdict::Findings, Undecided::Pass) as u8, 1);
         assert_eq!([true, false].map(|complete| Exit::of_snapshot(complete) as u8), [0, 3]);
         let of = |bad, exhausted| Exit::of_exploration(bad, exhausted) as u8;
         assert_eq!([of(false, true), of(true, true), of(true, false), of(false, false)], [0, 1, 1, 3]);

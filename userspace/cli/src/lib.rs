@@ -24,7 +24,7 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use gemscope_live::remover;
+use gemscope_live::{remover, repeat};
 
 use crate::args::{Cli, Command};
 use crate::exit::Exit;
@@ -33,11 +33,15 @@ use crate::ui::Ui;
 /// Runs gemscope with the process's arguments.
 #[must_use]
 pub fn main() -> ExitCode {
-    // The helper that removes probes after a crash is this same binary.
+    // The helpers that remove probes after a crash, and that do an action again and again, are this same binary.
     let mut words = std::env::args_os().skip(1);
-    if words.next().is_some_and(|word| word == remover::ARGUMENT) {
-        let group = words.next().unwrap_or_default();
-        return ExitCode::from(remover::main(&group.to_string_lossy()));
+    match words.next() {
+        Some(word) if word == remover::ARGUMENT => {
+            let group = words.next().unwrap_or_default();
+            return ExitCode::from(remover::main(&group.to_string_lossy()));
+        }
+        Some(word) if word == repeat::ARGUMENT => return ExitCode::from(repeat::main(words)),
+        _ => {}
     }
     let cli = Cli::parse();
     let ui = Ui::new(cli.color, cli.verbose);
@@ -82,7 +86,8 @@ fn run(command: Command, ui: &Ui) -> anyhow::Result<Exit> {
     match command {
         Command::Demo(args) => commands::demo::run(&args, ui),
         Command::Top(args) => top::run(&args, ui),
-        Command::Check(args) => commands::check::run(args, ui),
+        Command::Check(args) => commands::check::run(&args, ui),
+        Command::Mark(args) => commands::mark::run(&args),
         Command::Record(args) => commands::record::run(args, ui),
         Command::Replay(args) => commands::replay::run(&args, ui),
         Command::Snapshot(args) => commands::snapshot::run(&args, ui),

@@ -98,11 +98,11 @@ impl Run {
 
     /// Judges it as a trace of it would be. `trace` is the file that it was written to, if it was.
     #[must_use]
-    pub fn judge(&self, trace: Option<&Path>, at_exit: Option<u32>) -> Judged {
+    pub fn judge(&self, trace: Option<&Path>, options: &Options) -> Judged {
         let mut context = Context::of_trace(&self.header, |p| Row::of(p).map(|row| row.blind));
         context.trace = trace.map(|p| p.to_string_lossy().into_owned()).unwrap_or_default();
-        let options = Options { at_exit, ..Options::default() };
-        let mut judge = Judge::new(source::config(&self.header, &options, &mut context));
+        let config = source::config(&self.header, options, &mut context);
+        let mut judge = Judge::asserting(config, options.limits.clone());
         judge.ingest(&self.records);
         judge.finish();
         let mut definitions = Definitions::new();

@@ -3,26 +3,35 @@
 //! The same for every source: a file, a kernel, the bundled trace.
 
 use gemscope_common::{ProbeId, Record, Scope};
-use gemscope_engine::{Config, Engine};
+use gemscope_engine::{Config, Engine, Stamp};
+use gemscope_policy::{Assessed, Limits, Watcher};
 use gemscope_report::{Directory, Judgement};
 
 /// Judges records as they come.
 pub struct Judge {
     engine: Engine,
     directory: Directory,
+    watcher: Watcher,
     scope: Option<Scope>,
     at_exit: Option<u32>,
     first_ns: Option<u64>,
 }
 
 impl Judge {
-    /// A judge who has seen nothing.
+    /// A judge who has seen nothing, and holds what is to come against the kernel's rules only.
     #[must_use]
     pub fn new(config: Config) -> Self {
+        Self::asserting(config, Limits::default())
+    }
+
+    /// One who also holds it against what a project asserts.
+    #[must_use]
+    pub fn asserting(config: Config, limits: Limits) -> Self {
         let at_exit = config.at_exit;
         Self {
             engine: Engine::new(config),
             directory: Directory::default(),
+            watcher: Watcher::new(limits),
             scope: None,
             at_exit,
             first_ns: None,
@@ -37,8 +46,10 @@ impl Judge {
         for record in records {
             self.engine.ingest(record);
             self.directory.observe(&self.engine, record);
+            self.watcher.look(&self.engine, record);
             if record.header.probe == ProbeId::Scope as u16 {
-                self.scope = Some(*record.payload());
+                // That of the command is the first.
+                self.scope.get_or_insert(*record.payload());
             }
         }
     }
@@ -57,6 +68,12 @@ impl Judge {
     #[must_use]
     pub fn judgement(&self) -> Judgement {
         Judgement::of(&self.engine)
+    }
+
+    /// What broke a project's assertions; see [`Watcher::assess`].
+    #[must_use]
+    pub fn assess(&self, place: &dyn Fn(&Stamp) -> String) -> Assessed {
+        self.watcher.assess(&self.engine, place)
     }
 
     /// The engine.

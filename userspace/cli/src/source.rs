@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::bail;
 use gemscope_common::{Profile, Record};
 use gemscope_engine::Config;
+use gemscope_policy::{Limits, Outcome};
 use gemscope_probes::catalogue::Row;
 use gemscope_report::{Context, Names, events, number, plural};
 use gemscope_trace::{Definitions, End, PrefetchReader, Reader, TraceHeader};
@@ -14,7 +15,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::pipeline::{Judge, at_exit_word};
 
 /// How to judge a trace.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// stop after the record with this number
     pub until: Option<u64>,
@@ -24,6 +25,8 @@ pub struct Options {
     pub at_exit: Option<u32>,
     /// print every record as a line on stdout
     pub events: bool,
+    /// what is asserted beyond the kernel's rules
+    pub limits: Limits,
 }
 
 /// A trace that has been judged.
@@ -66,7 +69,7 @@ pub fn judge<R: Read + Seek + Send + 'static>(
     let mut context = Context::of_trace(&header, |p| Row::of(p).map(|row| row.blind));
     context.trace = name.to_owned();
     let mut judging = Judging {
-        judge: Judge::new(config(&header, options, &mut context)),
+        judge: Judge::asserting(config(&header, options, &mut context), options.limits.clone()),
         events: options.events.then(|| Events::new(header.clock.start_ns)),
     };
     let read = read(reader, options.until, &mut context, &mut judging);
@@ -203,7 +206,20 @@ pub fn conclude(judge: Judge, mut context: Context, definitions: Definitions) ->
     if context.status.is_empty() {
         context.notes.extend(definitions.texts().iter().map(|t| t.to_str_lossy().into_owned()));
     }
-    Judged { judgement: judge.judgement(), judge, context, definitions }
+    let mut judgement = judge.judgement();
+    let outcome = {
+        let directory = judge.directory();
+        let names = Names { context: &context, judgement: &judgement, directory, definitions: &definitions };
+        let assessed = judge.assess(&|at| names.place(at));
+        Outcome {
+            breaches: assessed.breaches,
+            kept: assessed.kept,
+            notes: assessed.notes,
+            ..Outcome::default()
+        }
+    };
+    judgement.apply(judge.engine(), outcome);
+    Judged { judgement, judge, context, definitions }
 }
 
 /// How to judge what comes with this header.

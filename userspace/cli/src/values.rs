@@ -2,6 +2,7 @@
 
 use gemscope_common::{COMM_LEN, ProbeId, Profile};
 use gemscope_model::Era;
+use gemscope_policy::Kind;
 use gemscope_probes::catalogue::Row;
 use gemscope_report::escape;
 
@@ -90,6 +91,84 @@ pub fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Whom a verdict is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Every process.
+    Machine,
+    /// A process and what it starts.
+    Pid(u32),
+    /// Processes of this name and what they start.
+    Comm(String),
+    /// The processes of a cgroup.
+    Cgroup(String),
+}
+
+/// `machine`, `pid:N`, `comm:NAME`, `cgroup:PATH`
+pub fn scope(text: &str) -> Result<Scope, String> {
+    match text.split_once(':') {
+        None if text == "machine" => Ok(Scope::Machine),
+        Some(("pid", pid)) => pid.parse().map(Scope::Pid).map_err(|_| "give a pid, as pid:1234".to_owned()),
+        Some(("comm", name)) if !name.is_empty() => Ok(Scope::Comm(name.to_owned())),
+        Some(("cgroup", path)) if !path.is_empty() => Ok(Scope::Cgroup(path.to_owned())),
+        _ => Err("give `machine`, `pid:N`, `comm:NAME` or `cgroup:PATH`".to_owned()),
+    }
+}
+
+/// `KIND=N`; bytes with a unit.
+pub fn limit(text: &str) -> Result<(Kind, u64), String> {
+    let kinds = || Kind::ALL.iter().map(|kind| kind.name());
+    let (name, amount) = text.split_once('=').ok_or("give KIND=N, as handles=12 or bytes=64M")?;
+    let kind = Kind::from_name(name).ok_or_else(|| {
+        let all: Vec<_> = kinds().collect();
+        format!("there is no kind of this name{}; the kinds are {}", nearest(name, kinds()), all.join(", "))
+    })?;
+    let amount = match kind {
+        Kind::Bytes => bytes(amount).map(|n| n as u64),
+        _ => amount.parse().ok(),
+    };
+    amount.map(|n| (kind, n)).ok_or_else(|| format!("`{name}` takes a number, as {name}=12"))
+}
+
+/// A limit of growth: of one kind, or of each that is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Growth {
+    /// Of this kind.
+    Of(Kind, u64),
+    /// Of handles, dma-bufs, attachments and framebuffers each.
+    Each(u64),
+}
+
+impl Growth {
+    /// The limits by kind.
+    #[must_use]
+    pub fn limits(self) -> Vec<(Kind, u64)> {
+        const EACH: [Kind; 4] = [Kind::Handles, Kind::Dmabufs, Kind::Attachments, Kind::Framebuffers];
+        match self {
+            Self::Of(kind, n) => vec![(kind, n)],
+            Self::Each(n) => EACH.map(|kind| (kind, n)).into(),
+        }
+    }
+}
+
+/// `N` or `KIND=N`
+pub fn growth(text: &str) -> Result<Growth, String> {
+    match text.parse() {
+        Ok(n) => Ok(Growth::Each(n)),
+        Err(_) => limit(text).map(|(kind, n)| Growth::Of(kind, n)),
+    }
+}
+
+/// The name of a mark.
+pub fn mark(text: &str) -> Result<String, String> {
+    match text.trim() {
+        name if name.is_empty() || name.len() > 32 || name.contains(char::is_control) => {
+            Err("give a name of 1 to 32 bytes, without control characters".to_owned())
+        }
+        name => Ok(name.to_owned()),
+    }
+}
+
 /// The name of a thread, which the kernel cuts.
 pub fn comm(text: &str) -> Result<String, String> {
     match text.len() {
@@ -165,6 +244,31 @@ mod tests {
         for wrong in ["", "K", "1", "2G", "1T", "-1", "18446744073709551615", "99999999999999999999K"] {
             assert!(ring_size(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn scopes_and_limits() {
+        assert_eq!(scope("machine"), Ok(Scope::Machine));
+        assert_eq!(scope("pid:12"), Ok(Scope::Pid(12)));
+        assert_eq!(scope("comm:a:b"), Ok(Scope::Comm("a:b".to_owned())));
+        assert_eq!(scope("cgroup:/a"), Ok(Scope::Cgroup("/a".to_owned())));
+        for wrong in ["", "pid:", "pid:x", "comm:", "cgroup:", "device:card0", "Machine"] {
+            assert!(scope(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(limit("handles=0"), Ok((Kind::Handles, 0)));
+        assert_eq!(limit("bytes=64M"), Ok((Kind::Bytes, 64 << 20)));
+        assert!(limit("handle=1").unwrap_err().contains("did you mean `handles`"));
+        for wrong in ["", "12", "handles", "handles=", "handles=-1", "handles=1K", "bytes=1T"] {
+            assert!(limit(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(growth("2").unwrap().limits().len(), 4);
+        assert_eq!(growth("objects=2").unwrap().limits(), [(Kind::Objects, 2)]);
+        assert!(
+            mark(" closed ").is_ok()
+                && mark("").is_err()
+                && mark("a\nb").is_err()
+                && mark(&"x".repeat(33)).is_err()
+        );
     }
 
     #[test]

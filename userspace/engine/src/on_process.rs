@@ -29,7 +29,7 @@ impl Engine {
         match probe {
             ProbeId::Scope => {
                 let p: &Scope = record.payload();
-                self.reach.set_scope(p.root_tgid);
+                self.reach.set_scope(p.root_tgid, p.watched != 0);
                 self.at_exit = self.config.at_exit.unwrap_or(p.at_exit);
             }
             ProbeId::SeenFd => {

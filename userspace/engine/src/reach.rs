@@ -13,8 +13,17 @@ pub(crate) struct Process {
     /// Record position of its fork; 0 when older than the trace.
     pub forked: u64,
     pub in_scope: bool,
+    /// Of a tree of the scope that was there before and goes on.
+    pub watched: bool,
     pub comm: [u8; COMM_LEN],
     pub exit_code: Option<u32>,
+}
+
+impl Process {
+    /// Does the verdict wait for its end?
+    const fn awaited(&self) -> bool {
+        self.in_scope && !self.watched
+    }
 }
 
 /// All processes that matter.
@@ -31,15 +40,24 @@ impl Reach {
     /// Exited processes kept for attribution.
     const KEEP_EXITED: usize = 16384;
 
-    pub fn set_scope(&mut self, root: u32) {
+    pub fn set_scope(&mut self, root: u32, watched: bool) {
+        // A tree that is watched beside the whole machine changes nothing.
+        if self.root == Some(0) {
+            return;
+        }
         self.root = Some(root);
         if root != 0 {
             let process = self.process(root);
             if !process.in_scope {
-                process.in_scope = true;
-                self.alive += 1;
+                (process.in_scope, process.watched) = (true, watched);
+                self.alive += u32::from(!watched);
             }
         }
+    }
+
+    /// Is it of the scope, and goes on whatever the command does? What it holds is no leak.
+    pub fn goes_on(&self, tgid: u32) -> bool {
+        self.processes.get(&tgid).is_some_and(|p| p.watched && p.exit_code.is_none())
     }
 
     fn process(&mut self, tgid: u32) -> &mut Process {
@@ -47,6 +65,7 @@ impl Reach {
             parent: 0,
             forked: 0,
             in_scope: false,
+            watched: false,
             comm: [0; COMM_LEN],
             exit_code: None,
         })
@@ -61,15 +80,15 @@ impl Reach {
     }
 
     pub fn fork(&mut self, seq: u64, parent: u32, child: u32, comm: [u8; COMM_LEN]) {
-        let in_scope =
-            self.root.is_some_and(|r| r != 0) && self.processes.get(&parent).is_some_and(|p| p.in_scope);
-        let old =
-            self.processes.insert(child, Process { parent, forked: seq, in_scope, comm, exit_code: None });
+        let parents = self.processes.get(&parent).filter(|_| self.root.is_some_and(|r| r != 0));
+        let (in_scope, watched) = parents.map_or((false, false), |p| (p.in_scope, p.watched));
+        let process = Process { parent, forked: seq, in_scope, watched, comm, exit_code: None };
+        let old = self.processes.insert(child, process);
         // A pid that comes again without a seen exit: the older process is gone.
-        if old.is_some_and(|p| p.in_scope && p.exit_code.is_none()) {
+        if old.is_some_and(|p| p.awaited() && p.exit_code.is_none()) {
             self.alive = self.alive.saturating_sub(1);
         }
-        self.alive += u32::from(in_scope);
+        self.alive += u32::from(in_scope && !watched);
     }
 
     pub fn named(&mut self, tgid: u32, comm: [u8; COMM_LEN]) {
@@ -79,7 +98,7 @@ impl Reach {
     pub fn exit(&mut self, tgid: u32, code: u32) {
         let process = self.process(tgid);
         let was_alive = process.exit_code.replace(code).is_none();
-        if process.in_scope && was_alive {
+        if process.awaited() && was_alive {
             self.alive = self.alive.saturating_sub(1);
         }
         self.exited.push_back(tgid);
@@ -117,7 +136,7 @@ impl Reach {
         self.processes.iter().map(|(tgid, p)| (*tgid, p.parent, p.exit_code, p.in_scope))
     }
 
-    /// Processes of a set scope that have not exited.
+    /// Processes of the command's tree that have not exited.
     pub const fn alive(&self) -> u32 {
         self.alive
     }

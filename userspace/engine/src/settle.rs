@@ -32,6 +32,7 @@ impl Engine {
         let o = &self.state.objects[key];
         let handles = o.handles.iter().any(|h| self.state.handles.contains_key(*h));
         o.in_scope
+            && !self.reach.goes_on(o.born.tgid)
             && o.born.is_known()
             && o.had_handle
             && o.fb_counts == 0
@@ -46,6 +47,7 @@ impl Engine {
     fn buf_overdue(&self, key: BufKey) -> bool {
         let b = &self.state.bufs[key];
         b.in_scope
+            && !self.reach.goes_on(b.born.tgid)
             && b.born.is_known()
             && b.released.is_none()
             && !b.holds.iter().any(|h| self.hold_stands(h.kind))

@@ -35,8 +35,8 @@ fn main() -> ExitCode {
 
     let invoker = privileges::Invoker::from_sudo().expect("the user");
     let words: Vec<_> = argv.iter().skip(1).map(Into::into).collect();
-    let held =
-        if words.is_empty() { None } else { Some(command::hold(&words, invoker.as_ref()).expect("held")) };
+    let hold = || command::hold(&words, invoker.as_ref(), &command::Given::default()).expect("held");
+    let held = (!words.is_empty()).then(hold);
     if let (Some(held), true) = (&held, flag("--filter-tree")) {
         options.filter.tgids = vec![held.pid()];
         options.filter.tree = true;

@@ -44,16 +44,28 @@ pub struct Running {
     child: Child,
 }
 
+/// What a command is given beside its arguments.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// variables of the environment
+    pub env: Vec<(String, String)>,
+    /// an fd that stays open over exec
+    pub keep: Option<i32>,
+    /// the program that it is there to run, where that is another one
+    pub program: Option<OsString>,
+}
+
 /// Forks the command and holds it before exec. Call it before privileges are given up.
 ///
 /// # Errors
 /// [`Error`] when there is no command, no such program or no process can be made. That the program may not be run shows at
 /// [`Held::release`].
-pub fn hold(argv: &[OsString], invoker: Option<&Invoker>) -> Result<Held, Error> {
+pub fn hold(argv: &[OsString], invoker: Option<&Invoker>, given: &Given) -> Result<Held, Error> {
     let (program, args) = argv.split_first().ok_or(Error::Empty)?;
-    let name = program.to_string_lossy().into_owned();
+    let meant = given.program.as_ref().unwrap_or(program);
+    let name = meant.to_string_lossy().into_owned();
     let failed = |source: io::Error| Error::Start { program: name.clone(), source };
-    if is_missing(Path::new(program)) {
+    if is_missing(Path::new(meant)) {
         return Err(failed(io::Error::from_raw_os_error(libc::ENOENT)));
     }
     let pipe = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|e| failed(e.into()));
@@ -61,15 +73,17 @@ pub fn hold(argv: &[OsString], invoker: Option<&Invoker>) -> Result<Held, Error>
     let (pid_in, pid_out) = pipe()?;
 
     let mut command = Command::new(program);
-    command.args(args);
+    command.args(args).envs(given.env.iter().map(|(name, value)| (name, value)));
     if let Some(user) = invoker {
         command.env("HOME", &user.home).env("USER", &user.name).env("LOGNAME", &user.name);
     }
     let user = invoker.cloned();
     // The child closes its copy of the gate's other end, or it would never see that gemscope is gone.
     let other_end = gate_out.as_raw_fd();
+    let keep = given.keep;
     let wait_at_gate = move || -> io::Result<()> {
         drop_fd(other_end);
+        keep.map_or(Ok(()), keep_fd)?;
         rustix::io::write(&pid_out, &std::process::id().to_ne_bytes())?;
         let mut byte = [0];
         if rustix::io::read(&gate_in, &mut byte)? == 0 {
@@ -113,6 +127,13 @@ fn drop_fd(fd: i32) {
     // SAFETY: called between fork and exec, where the child has its own copy of the fd table and nothing else in the
     // child will use or close this number.
     drop(unsafe { OwnedFd::from_raw_fd(fd) });
+}
+
+/// Lets an fd of the parent live on over exec.
+fn keep_fd(fd: i32) -> io::Result<()> {
+    // SAFETY: called between fork and exec; the parent has this fd open until the command has begun, and so has the child.
+    let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
+    Ok(rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::empty())?)
 }
 
 impl Held {
@@ -210,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_held_command_runs_when_released() {
-        let held = hold(&words("/bin/sh -c true"), None).unwrap();
+        let held = hold(&words("/bin/sh -c true"), None, &Given::default()).unwrap();
         let pid = held.pid();
         let mut running = held.release().unwrap();
         assert_eq!(running.pid(), pid);
@@ -220,21 +241,23 @@ mod tests {
     #[test]
     fn a_program_that_does_not_exist_is_named() {
         for name in ["/no/such/program", "no-such-program-here", "./no-such-program"] {
-            let Err(error) = hold(&words(name), None) else { panic!("`{name}` is held") };
+            let Err(error) = hold(&words(name), None, &Given::default()) else { panic!("`{name}` is held") };
             assert!(error.to_string().contains(name), "{error}");
         }
-        assert!(matches!(hold(&[], None), Err(Error::Empty)));
+        assert!(matches!(hold(&[], None, &Given::default()), Err(Error::Empty)));
     }
 
     #[test]
     fn a_program_that_may_not_be_run_is_named() {
-        let Err(error) = hold(&words("/etc/passwd"), None).unwrap().release() else { panic!("it ran") };
+        let Err(error) = hold(&words("/etc/passwd"), None, &Given::default()).unwrap().release() else {
+            panic!("it ran")
+        };
         assert!(error.to_string().contains("/etc/passwd"), "{error}");
     }
 
     #[test]
     fn a_command_that_is_never_released_ends() {
-        let held = hold(&words("/bin/sh -c true"), None).unwrap();
+        let held = hold(&words("/bin/sh -c true"), None, &Given::default()).unwrap();
         let Held { gate, starter, .. } = held;
         drop(gate);
         assert!(starter.join().unwrap().is_err());

@@ -19,6 +19,7 @@ pub mod privileges;
 mod queue;
 mod reader;
 pub mod remover;
+pub mod repeat;
 pub mod scan;
 mod session;
 pub mod snapshot;

@@ -52,6 +52,11 @@ pub fn tracefs() -> Option<&'static Path> {
         .find(|p| p.join("README").exists())
 }
 
+/// What `setcap` must give a gemscope that is to run without root: besides loading and attaching, to write where probes are made
+/// (`CAP_DAC_OVERRIDE`), to see kernel addresses (`CAP_SYSLOG`) and to look at the open files of others.
+const FILE_CAPABILITIES: &str =
+    "cap_sys_admin,cap_bpf,cap_perfmon,cap_syslog,cap_dac_override,cap_dac_read_search,cap_sys_ptrace+ep";
+
 /// Every prerequisite, the fatal ones first.
 #[must_use]
 pub fn checks() -> Vec<Check> {
@@ -84,7 +89,12 @@ pub(crate) fn privileges() -> Check {
         }
         Ok(_) => {
             let args: Vec<String> = std::env::args().map(|a| quoted(&a)).collect();
-            let fix = format!("run it with sudo: `sudo {}`", args.join(" "));
+            let own = std::env::current_exe()
+                .map_or_else(|_| "gemscope".to_owned(), |p| quoted(&p.to_string_lossy()));
+            let fix = format!(
+                "run it with sudo: `sudo {}`; or let this gemscope do it without: `sudo setcap {FILE_CAPABILITIES} {own}`",
+                args.join(" ")
+            );
             Check::new(NAME, State::Missing, "attaching probes needs root", fix)
         }
         Err(e) => Check::new(NAME, State::Unknown, format!("capabilities could not be read: {e}"), ""),

@@ -85,7 +85,7 @@ impl<F: FnMut(Record)> Sink for Recorder<F> {
 /// The record that a run begins with.
 pub(crate) fn scope_record(m: &Machine) -> Record {
     let at_exit = if m.strict { scope::STRICT } else { scope::IGNORE };
-    Record::new(ProbeId::Scope, Phase::Point, &Scope { root_tgid: 0, at_exit, reserved: 0 })
+    Record::new(ProbeId::Scope, Phase::Point, &Scope { root_tgid: 0, at_exit, ..Scope::default() })
 }
 
 /// The records that a run ends with.

@@ -15,8 +15,6 @@ pub struct Limits {
     pub older_ns: Option<u64>,
     /// Cycles to leave out at the beginning, while pools fill; a quarter of them by default.
     pub warm_up: Option<u32>,
-    /// What every process of the machine holds is judged, not only what the scope does.
-    pub everyone: bool,
 }
 
 impl Kind {

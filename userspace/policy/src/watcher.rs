@@ -1,6 +1,6 @@
 //! Watches limits and marks while records pass, and says at the end what broke an assertion.
 
-use gemscope_common::{Mark, ProbeId, Record, kernel_str};
+use gemscope_common::{Mark, ProbeId, Record, Scope, kernel_str};
 use gemscope_engine::{Doubt, Engine, Stamp, Tally};
 use rustc_hash::FxHashMap;
 
@@ -35,17 +35,20 @@ pub struct Assessed {
     pub notes: Vec<String>,
 }
 
-/// Watches. Feed it with [`Watcher::look`] after the engine has taken a record in.
+/// Watches. Judged is what the scope holds; where an action is done in cycles, and nobody said whose growth is meant, what any process does.
+/// Feed it with [`Watcher::look`] after the engine has taken a record in.
 #[derive(Clone, Debug, Default)]
 pub struct Watcher {
     limits: Limits,
+    /// processes beside the command are of the scope
+    watched: bool,
+    everyone: bool,
     before: Tally,
     peaks: FxHashMap<Kind, Peak>,
     series: Vec<Series>,
     /// what was seen to be too old, by its kind and the record that took it
     overdue: FxHashMap<census::Key, Overdue>,
     looked_ns: u64,
-    last: Stamp,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,19 +67,23 @@ impl Watcher {
     /// Looks at the engine after a record.
     #[inline]
     pub fn look(&mut self, engine: &Engine, record: &Record) {
-        let tally = engine.tally(self.limits.everyone);
-        if tally != self.before {
-            self.before = tally;
-            if !self.limits.budgets.is_empty() {
+        const SCOPE: u16 = ProbeId::Scope as u16;
+        const MARK: u16 = ProbeId::Mark as u16;
+        match record.header.probe {
+            SCOPE => self.watched |= record.payload::<Scope>().watched != 0,
+            MARK => self.mark(engine, record),
+            _ => {}
+        }
+        if !self.limits.budgets.is_empty() {
+            let tally = engine.tally(self.everyone);
+            if tally != self.before {
+                self.before = tally;
                 self.compare(engine, record, &tally);
             }
         }
         let now = record.header.ts_ns;
         if self.limits.older_ns.is_some() && now >= self.looked_ns.saturating_add(EVERY_NS) {
             self.look_at_ages(engine, now);
-        }
-        if record.header.probe == ProbeId::Mark as u16 {
-            self.mark(engine, record);
         }
     }
 
@@ -103,7 +110,7 @@ impl Watcher {
             // To look at everybody with every record would take time that grows with what is held.
             if now > *limit && now >= peak.told.saturating_mul(2) {
                 peak.told = now;
-                peak.shares = census::holding(engine, *kind, self.limits.everyone, 0);
+                peak.shares = census::holding(engine, *kind, self.everyone, 0);
             }
         }
     }
@@ -111,7 +118,7 @@ impl Watcher {
     fn look_at_ages(&mut self, engine: &Engine, now_ns: u64) {
         let Some(limit) = self.limits.older_ns else { return };
         self.looked_ns = now_ns;
-        for (key, share) in census::each(engine, self.limits.everyone) {
+        for (key, share) in census::each(engine, self.everyone) {
             let age_ns = now_ns.saturating_sub(share.taken.ts_ns);
             if age_ns > limit {
                 self.overdue.insert(key, Overdue { share, age_ns });
@@ -122,15 +129,15 @@ impl Watcher {
     fn mark(&mut self, engine: &Engine, record: &Record) {
         let name = record.payload::<Mark>().name;
         let name = String::from_utf8_lossy(kernel_str(&name)).into_owned();
+        self.everyone |= name == Mark::FIRST_CYCLE && !self.watched;
         let at = Self::stamp(engine, record);
-        self.last = at;
         let Some(series) = series_of(&name) else { return };
         let known = self.series.iter_mut().find(|s| s.name == series);
         match known {
-            Some(known) => known.mark(engine, at, self.limits.everyone),
+            Some(known) => known.mark(engine, at, self.everyone),
             None => {
                 let mut new = Series::new(series.to_owned());
-                new.mark(engine, at, self.limits.everyone);
+                new.mark(engine, at, self.everyone);
                 self.series.push(new);
             }
         }

@@ -8,6 +8,26 @@ use gemscope_trace::{StackKind, Symbol};
 use crate::names::{self, Names};
 
 impl Names<'_> {
+    /// The place in a program that took something, in words: the process and the functions of its stack, innermost first. What has the same
+    /// words is the same place, whichever process of that name it was in.
+    #[must_use]
+    pub fn place(&self, at: &Stamp) -> String {
+        let process = match self.comm(at.tgid).as_str() {
+            "" => self.process(at.tgid),
+            comm => comm.to_owned(),
+        };
+        let mut frames = self.frames(StackKind::User, at.ustack, at.tgid);
+        if frames.is_empty() {
+            frames = self.frames(StackKind::Kernel, at.kstack, 0);
+        }
+        if frames.is_empty() {
+            return process;
+        }
+        let from = frames.iter().position(|frame| !names::is_wrapper(frame)).unwrap_or(0);
+        let functions: Vec<&str> = frames.iter().skip(from).map(|frame| names::function(frame)).collect();
+        format!("{process}: {}", functions.join(" < "))
+    }
+
     /// A finding as a subject.
     #[must_use]
     pub fn subject(&self, f: &Finding) -> Subject {

@@ -9,7 +9,7 @@ use super::parts::{
 };
 use crate::drm::{DrmFile, Handle};
 use crate::options::Options;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, refused};
 
 /// Export, import, close: the shortest way round, timed.
 #[inline(never)]
@@ -91,4 +91,32 @@ fn show_to_client(server: DrmFile, client: DrmFile, buffer: Handle) -> Outcome {
 fn lose_a_buffer(server: DrmFile) -> Outcome {
     forget_to_close(make_buffer(server)?);
     Ok(())
+}
+
+/// Export until the process may have no more fds: the calls that fail are nobody's leak, and what succeeded is closed.
+#[inline(never)]
+pub fn exhaust_fds(options: &Options) -> Outcome {
+    let (file, other) = open_device_twice(options)?;
+    let buffer = make_buffer(file)?;
+    let mut fds = Vec::new();
+    let full = loop {
+        match file.export(buffer, libc::O_CLOEXEC) {
+            Ok(fd) => fds.push(fd),
+            Err(failed) => break Err::<(), _>(failed),
+        }
+    };
+    refused(full, "an export without an fd to be had", libc::EMFILE)?;
+    refused(file.export(buffer, libc::O_CLOEXEC), "another one", libc::EMFILE)?;
+    let imported = match fds.first() {
+        Some(fd) => share_with_importer(other, *fd)?,
+        None => return Ok(()),
+    };
+    println!("{} fds", fds.len());
+    for fd in fds {
+        close_prime_fd(fd)?;
+    }
+    close_buffer(other, imported)?;
+    close_buffer(file, buffer)?;
+    close_device(other)?;
+    close_device(file)
 }

@@ -14,6 +14,7 @@ mod processes;
 mod races;
 mod random;
 mod sequences;
+mod server;
 mod sharing;
 mod storms;
 mod table;

@@ -6,16 +6,24 @@
 //! settle record says that leaks may be judged now. All of it goes into the trace too, so that a replay says the same.
 
 mod children;
+mod control;
+mod cycles;
 mod header;
+mod marks;
 mod options;
 mod output;
 mod recorder;
+mod scope;
+mod settle;
 mod signals;
 mod watch;
 
+pub use control::ask;
+pub use cycles::Cycles;
 pub use header::{Facts, config, header, missing_for};
 pub use options::resolve;
 pub use output::{Output, Written, with_file};
 pub use recorder::Recorder;
+pub use scope::{Watched as Scope, resolve as scope};
 pub use signals::Signals;
 pub use watch::{Ending, Request, Watched, held_before, status_words, watch};

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -62,12 +62,17 @@ fn cgroup_id(text: &str) -> anyhow::Result<u64> {
     if let Ok(id) = text.parse() {
         return Ok(id);
     }
-    let below = text.strip_prefix("/sys/fs/cgroup").unwrap_or(text).trim_start_matches('/');
-    let path = Path::new("/sys/fs/cgroup").join(below);
+    let path = cgroup_folder(text);
     let meta = fs::metadata(&path).with_context(|| {
         format!("no cgroup `{}` (version 2): `systemd-cgls` lists them", escape::long(text.as_bytes()))
     })?;
     Ok(meta.ino())
+}
+
+/// The folder of a cgroup, given as a path below the mount or with it.
+pub fn cgroup_folder(text: &str) -> PathBuf {
+    let below = text.strip_prefix("/sys/fs/cgroup").unwrap_or(text).trim_start_matches('/');
+    Path::new("/sys/fs/cgroup").join(below)
 }
 
 /// A device by its node or its driver.

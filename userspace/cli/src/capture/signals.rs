@@ -10,6 +10,9 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 /// Signals that ask gemscope to come to an end.
 const ENDING: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 
+/// Asks for a mark.
+pub const MARK: Signal = Signal::SIGUSR1;
+
 /// The signals that have arrived.
 pub struct Signals(SignalFd);
 
@@ -23,13 +26,13 @@ pub struct Arrived {
 }
 
 impl Signals {
-    /// Takes them over. Call it before any thread is started: the mask is inherited.
+    /// Takes those over that ask for an end, and these. Call it before any thread is started: the mask is inherited.
     ///
     /// # Errors
     /// The kernel's refusal.
-    pub fn take() -> anyhow::Result<Self> {
+    pub fn take(more: &[Signal]) -> anyhow::Result<Self> {
         let mut set = SigSet::empty();
-        ENDING.iter().for_each(|s| set.add(*s));
+        ENDING.iter().chain(more).for_each(|s| set.add(*s));
         set.thread_block().context("cannot block signals")?;
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         Ok(Self(SignalFd::with_flags(&set, flags).context("cannot wait for signals")?))

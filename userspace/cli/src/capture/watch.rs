@@ -6,24 +6,30 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use gemscope_common::{Mark, ProbeId, Scope, SeenFd, Settle};
-use gemscope_live::command::{self, Running};
+use gemscope_common::scope::WATCHED;
+use gemscope_common::{ProbeId, Record, Scope, SeenFd};
+use gemscope_live::command::{self, Given, Running};
 use gemscope_live::privileges::Invoker;
 use gemscope_live::scan::{self, Scan, When};
-use gemscope_live::{DmabufList, Next, Options, Session, Tail, prereq};
+use gemscope_live::{DmabufList, Next, Options, Session, prereq, repeat};
+use gemscope_policy::Limits;
 use gemscope_report::plural;
-use gemscope_trace::{Definition, Definitions, TraceHeader};
+use gemscope_trace::{Definitions, TraceHeader};
 
 use super::children;
+use super::control::{self, Control};
+use super::cycles::{Cycles, Cycling, Step};
 use super::header::{self, Facts};
+use super::marks::{Due, Marks};
 use super::output::{self, Output, Written};
 use super::recorder::Recorder;
-use super::signals::Signals;
+use super::scope;
+use super::signals::{MARK, Signals};
 use crate::pipeline::Judge;
 use crate::ui;
 
 /// How often everything but the ring is looked at.
-const TICK: Duration = Duration::from_millis(20);
+pub(super) const TICK: Duration = Duration::from_millis(20);
 /// The least time that deferred work of the kernel gets after the last process has ended.
 const LEAST_GRACE: Duration = Duration::from_millis(50);
 /// How long the records of an exit may be late before processes are counted in `/proc` instead.
@@ -41,6 +47,16 @@ pub struct Request {
     pub at_exit: u32,
     /// how long to wait for the kernel to finish
     pub grace: Duration,
+    /// whom the verdict is about beside the command
+    pub scope: scope::Watched,
+    /// processes of these names may go on
+    pub survivors: Vec<String>,
+    /// the command is an action that is done again and again
+    pub cycles: Option<Cycles>,
+    /// what is asserted beyond the rules
+    pub limits: Limits,
+    /// the path of the control socket; without one it has a name only
+    pub control: Option<PathBuf>,
     /// end after this time
     pub limit: Option<Duration>,
     /// kill the command when the time is over
@@ -89,7 +105,7 @@ pub fn watch(request: &Request) -> anyhow::Result<Watched> {
         return Err(gemscope_live::StartError::Prerequisite(check).into());
     }
     // Before any thread: the mask is inherited.
-    let signals = Signals::take()?;
+    let signals = Signals::take(&[MARK])?;
     let invoker = Invoker::from_sudo()?;
     output::with_file(request.output.as_deref(), invoker.as_ref(), || {
         started(request, invoker.as_ref(), &signals)
@@ -97,14 +113,11 @@ pub fn watch(request: &Request) -> anyhow::Result<Watched> {
 }
 
 fn started(request: &Request, invoker: Option<&Invoker>, signals: &Signals) -> anyhow::Result<Watched> {
-    let held = if request.command.is_empty() {
-        None
-    } else {
-        command::adopt_orphans()?;
-        Some(command::hold(&request.command, invoker)?)
-    };
+    let control = Control::open(request.control.as_deref(), invoker)?;
+    let (held, cycling) = hold(request, invoker, &control)?;
     let mut session = Session::start(&request.options)?;
-    let root_tgid = held.as_ref().map_or(0, command::Held::pid);
+    let command = held.as_ref().map_or(0, command::Held::pid);
+    let root_tgid = if request.scope.machine { 0 } else { command };
     let words: Vec<String> = request.command.iter().map(|w| w.to_string_lossy().into_owned()).collect();
     let facts = Facts {
         command: &words,
@@ -118,18 +131,54 @@ fn started(request: &Request, invoker: Option<&Invoker>, signals: &Signals) -> a
     let (before, note) = held_before(&mut session);
     header.notes.extend(note);
     let output = Output::of(request.output.as_deref(), &header)?;
-    let mut recorder = Recorder::new(Judge::new(header::config(&session, &header)), output);
+    let judge = Judge::asserting(header::config(&session, &header), request.limits.clone());
+    let mut recorder = Recorder::new(judge, output);
+    let at_exit = request.at_exit;
     if held.is_some() {
-        recorder.own(ProbeId::Scope, &Scope { root_tgid, at_exit: request.at_exit, reserved: 0 });
+        recorder.own(ProbeId::Scope, &Scope { root_tgid, at_exit, ..Scope::default() });
+    }
+    for root in &request.scope.roots {
+        let watched = Scope { root_tgid: *root, at_exit, watched: WATCHED, ..Scope::default() };
+        recorder.own(ProbeId::Scope, &watched);
     }
     recorder.sightings(&before);
     if let Some(ready) = request.ready {
         ui::say(ready);
     }
     let running = held.map(command::Held::release).transpose()?;
-    let mut watch = Watch { request, session, recorder, running, root_tgid, status: None };
-    let (ending, waited) = watch.wait(signals);
-    Ok(watch.settle(ending, waited, header))
+    let marks = Marks::default();
+    let watch = Watch {
+        request,
+        session,
+        recorder,
+        running,
+        control,
+        marks,
+        cycling,
+        command,
+        root_tgid,
+        status: None,
+    };
+    watch.run(signals, header)
+}
+
+/// The command, held before its first instruction; and how it is done again and again, if it is.
+fn hold(
+    request: &Request,
+    invoker: Option<&Invoker>,
+    control: &Control,
+) -> anyhow::Result<(Option<command::Held>, Option<Cycling>)> {
+    let Some(program) = request.command.first() else { return Ok((None, None)) };
+    command::adopt_orphans()?;
+    let env = vec![(control::VARIABLE.to_owned(), control.address().to_owned())];
+    let given = Given { env, ..Given::default() };
+    let Some(cycles) = request.cycles else {
+        return Ok((Some(command::hold(&request.command, invoker, &given)?), None));
+    };
+    let (link, other) = repeat::link()?;
+    let given = Given { keep: Some(other.fd()), program: Some(program.clone()), ..given };
+    let held = command::hold(&other.command(&request.command), invoker, &given)?;
+    Ok((Some(held), Some(Cycling::new(cycles, link)?)))
 }
 
 /// Who holds which dma-buf before the command begins, and what to tell when that is not known of every process.
@@ -150,29 +199,49 @@ pub fn held_before(session: &mut Session) -> (Scan, Option<String>) {
 }
 
 /// Every dma-buf that has a file, by the kernel's own list.
-fn listed(list: Option<DmabufList>, when: When) -> Option<Vec<SeenFd>> {
+pub(super) fn listed(list: Option<DmabufList>, when: When) -> Option<Vec<SeenFd>> {
     let read = list?.read(when);
     read.inspect_err(|error| tracing::warn!("the kernel's list of dma-bufs cannot be read: {error}")).ok()
 }
 
-struct Watch<'a> {
-    request: &'a Request,
-    session: Session,
-    recorder: Recorder<Judge>,
-    running: Option<Running>,
-    root_tgid: u32,
-    status: Option<ExitStatus>,
+pub(super) struct Watch<'a> {
+    pub(super) request: &'a Request,
+    pub(super) session: Session,
+    pub(super) recorder: Recorder<Judge>,
+    pub(super) running: Option<Running>,
+    control: Control,
+    marks: Marks,
+    pub(super) cycling: Option<Cycling>,
+    /// its pid; 0 without one
+    pub(super) command: u32,
+    /// root of the tree that is settled; 0 without one, or where the verdict is about the whole machine
+    pub(super) root_tgid: u32,
+    pub(super) status: Option<ExitStatus>,
 }
 
 impl Watch<'_> {
+    fn run(mut self, signals: &Signals, header: TraceHeader) -> anyhow::Result<Watched> {
+        let waited = self.wait(signals);
+        if waited.is_err() {
+            children::kill_all(self.command);
+        }
+        let (ending, waited) = waited?;
+        Ok(self.settle(ending, waited, header))
+    }
+
     /// Waits for the end. Also gives how long the kernel has had since the last process ended.
-    fn wait(&mut self, signals: &Signals) -> (Ending, Duration) {
+    fn wait(&mut self, signals: &Signals) -> anyhow::Result<(Ending, Duration)> {
         let begun = Instant::now();
         let (mut root_ended, mut tree_ended): (Option<Instant>, Option<Instant>) = (None, None);
         let mut asked = 0;
         loop {
             let idle = self.take();
+            self.marks.listen(&mut self.control);
             while let Some(arrived) = signals.next() {
+                if arrived.signal == MARK as i32 {
+                    self.marks.want("SIGUSR1");
+                    continue;
+                }
                 asked += 1;
                 match &self.running {
                     // It decides itself what the signal means; a second one ends the watch.
@@ -181,16 +250,17 @@ impl Watch<'_> {
                             let _ = running.signal(arrived.signal);
                         }
                     }
-                    _ => return (Ending::Asked, Duration::ZERO),
+                    _ => return Ok((Ending::Asked, Duration::ZERO)),
                 }
             }
             if self.request.limit.is_some_and(|limit| begun.elapsed() >= limit) {
-                return (Ending::TimeOver, Duration::ZERO);
+                return Ok((Ending::TimeOver, Duration::ZERO));
             }
-            if self.root_tgid == 0 {
+            if self.command == 0 {
                 continue;
             }
-            command::reap_orphans(self.root_tgid);
+            self.cycle()?;
+            command::reap_orphans(self.command);
             if self.status.is_none() {
                 self.status = self.running.as_mut().and_then(|r| r.try_wait().ok().flatten());
                 if self.status.is_none() {
@@ -205,7 +275,7 @@ impl Watch<'_> {
                 let waited = ended.elapsed();
                 let quiet = idle && waited >= LEAST_GRACE && self.recorder.learner.engine().pending() == 0;
                 if quiet || waited >= self.request.grace.max(LEAST_GRACE) {
-                    return (Ending::Ended, waited);
+                    return Ok((Ending::Ended, waited));
                 }
             }
         }
@@ -219,8 +289,14 @@ impl Watch<'_> {
         let idle = !matches!(next, Next::Batch(_));
         for _ in 0..MOST {
             let Next::Batch(records) = next else { break };
-            self.recorder.records(&records);
+            self.records(&records);
             next = self.session.batches().try_next();
+        }
+        if idle {
+            // What was asked for has happened a while ago, and so has everything before it.
+            while let Some(due) = self.marks.next() {
+                self.mark(due);
+            }
         }
         while let Some(definition) = self.session.definitions().and_then(gemscope_live::Definitions::try_next)
         {
@@ -230,53 +306,53 @@ impl Watch<'_> {
         idle
     }
 
-    /// Have all processes of the command ended? Records say so; when those were lost or filtered, `/proc` does.
-    fn tree_has_ended(&self, root_ended: Option<Instant>) -> bool {
-        if self.recorder.learner.engine().scope_alive() == 0 {
-            return true;
+    /// Takes in records, and sets the marks that were asked for between them.
+    fn records(&mut self, mut records: &[Record]) {
+        loop {
+            let (before, rest) = records.split_at(self.marks.before(records));
+            self.recorder.records(before);
+            if rest.is_empty() {
+                return;
+            }
+            let Some(due) = self.marks.next() else { return };
+            self.mark(due);
+            records = rest;
         }
-        root_ended.is_some_and(|at| at.elapsed() >= LATE) && children::live().is_empty()
     }
 
-    /// Detaches, looks at who holds what, and says that now may be judged.
-    fn settle(self, ending: Ending, waited: Duration, header: TraceHeader) -> Watched {
-        let Self { request, session, mut recorder, mut running, root_tgid, mut status } = self;
-        let by_proc = if root_tgid == 0 { 0 } else { children::live().len() as u32 };
-        let Tail { batches, definitions, drops, missed, hits, list } = session.stop();
-        tracing::debug!("hits: {hits:?}");
-        loop {
-            match batches.next(TICK) {
-                Next::Batch(records) => recorder.records(&records),
-                Next::Empty => {}
-                Next::Closed => break,
-            }
+    fn mark(&mut self, due: Due) {
+        self.recorder.own(ProbeId::Mark, &due.payload());
+        due.done();
+    }
+
+    /// The next cycle, when the last one is over.
+    fn cycle(&mut self) -> anyhow::Result<()> {
+        let Some(cycling) = &mut self.cycling else { return Ok(()) };
+        let quiet = self.recorder.learner.engine().pending() == 0;
+        if let Step::Mark(done) = cycling.step(quiet, self.request.grace)? {
+            self.marks.want(&format!("cycle {done}"));
+            cycling.go_on();
         }
-        if let Some(definitions) = definitions {
-            while let Some(definition) = definitions.try_next() {
-                recorder.define(definition);
-            }
+        Ok(())
+    }
+
+    /// Have all processes of the command ended? Records say so; when those were lost or filtered, `/proc` does.
+    fn tree_has_ended(&self, root_ended: Option<Instant>) -> bool {
+        if self.root_tgid != 0 && self.recorder.learner.engine().scope_alive() == 0 {
+            return true;
         }
-        recorder.dropped(drops);
-        missed.into_iter().for_each(|record| recorder.stamped(record));
-        if root_tgid == 0 {
-            // No settle point: what other programs are in the middle of is no leak. The mark carries the last count.
-            recorder.own(ProbeId::Mark, &Mark::named(Mark::END));
-        } else {
-            let looked = look(&mut recorder, list);
-            settle_record(&mut recorder, ending, waited, drops, by_proc, request.kill, &looked);
-        }
-        if request.kill && ending != Ending::Ended {
-            children::kill_all(root_tgid);
-        }
-        if status.is_none() {
-            status = running.as_mut().and_then(|r| r.try_wait().ok().flatten());
-        }
-        if root_tgid != 0 {
-            let text = format!("the command {}", status_words(status));
-            recorder.define(Definition::Text(text.into()));
-        }
-        let (judge, definitions, written) = recorder.finish();
-        Watched { judge, definitions, header, status, ending, written }
+        root_ended.is_some_and(|at| at.elapsed() >= LATE) && self.left().is_empty()
+    }
+
+    /// Processes that the command left behind and that are to end.
+    pub(super) fn left(&self) -> Vec<u32> {
+        let survives = |pid: &u32| {
+            let comm = scope::comm(*pid).unwrap_or_default();
+            self.request.survivors.iter().any(|name| scope::is_called(&comm, name))
+        };
+        let mut left = children::live();
+        left.retain(|pid| !survives(pid));
+        left
     }
 }
 
@@ -289,52 +365,4 @@ pub fn status_words(status: Option<ExitStatus>) -> String {
         (None, Some(signal)) => format!("was killed by signal {signal}"),
         (None, None) => "ended".to_owned(),
     }
-}
-
-/// Who holds what now, as a settle record tells of it.
-struct Looked {
-    scan: u32,
-    unreadable: u32,
-    listed: u32,
-}
-
-/// Looks at all processes, and then at the kernel's own list: what a process holds when it is looked at and lets go of
-/// before the list is read is gone, not leaked.
-fn look(recorder: &mut Recorder<Judge>, list: Option<DmabufList>) -> Looked {
-    let (scan, unreadable) = match scan::dmabuf_users(When::Settle) {
-        Ok(scan) => {
-            recorder.sightings(&scan);
-            (u32::from(scan.is_complete()), scan.unreadable)
-        }
-        Err(error) => {
-            tracing::warn!("the open files of processes could not be looked at: {error}");
-            (2, 0)
-        }
-    };
-    let list = listed(list, When::Settle);
-    list.iter().flatten().for_each(|one| recorder.own(ProbeId::SeenFd, one));
-    Looked { scan, unreadable, listed: u32::from(list.is_some()) }
-}
-
-fn settle_record(
-    recorder: &mut Recorder<Judge>,
-    ending: Ending,
-    waited: Duration,
-    drops: u64,
-    by_proc: u32,
-    judged: bool,
-    looked: &Looked,
-) {
-    let Looked { scan, unreadable, listed } = *looked;
-    let settle = Settle {
-        drops,
-        alive: if ending == Ending::Ended { 0 } else { by_proc.max(1) },
-        scan,
-        waited_ms: u32::try_from(waited.as_millis()).unwrap_or(u32::MAX),
-        // A recording that its user ends is no verdict about a program that goes on.
-        cut: u32::from(ending != Ending::Ended && !judged),
-        unreadable,
-        listed,
-    };
-    recorder.own(ProbeId::Settle, &settle);
 }

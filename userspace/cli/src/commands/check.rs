@@ -4,25 +4,36 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use gemscope_common::scope;
+use gemscope_engine::Verdict;
 use gemscope_live::privileges::Invoker;
 use gemscope_probes::catalogue::Row;
 use gemscope_report::Context;
 use gemscope_trace::Reader;
 
-use crate::args::{AtExit, CheckArgs};
-use crate::capture::{self, Ending, Request, Watched};
+use crate::args::{AtExit, CheckArgs, LimitArgs, Undecided};
+use crate::capture::{self, Cycles, Ending, Request, Watched};
 use crate::exit::Exit;
 use crate::model::Run;
-use crate::source::{self, Options};
-use crate::ui::{Sink, Ui};
+use crate::source::{self, Judged, Options};
+use crate::ui::{self, Sink, Ui};
 use crate::values::Source;
 
-pub fn run(args: CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
+pub fn run(args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
     match (&args.trace, &args.model.source) {
-        (Some(path), _) => trace(path, &args, ui),
-        (None, Some(source)) => model(source, &args, ui),
+        (Some(path), _) => trace(path, args, ui),
+        (None, Some(source)) => model(source, args, ui),
         (None, None) => command(args, ui),
     }
+}
+
+/// The exit code of a judgement, by what is to be made of an undecided one.
+pub(super) fn exit(judged: &Judged, limits: &LimitArgs) -> Exit {
+    let verdict = &judged.judgement().verdict;
+    let undecided = limits.undecided.unwrap_or_default();
+    if undecided == Undecided::Warn && matches!(verdict, Verdict::Undecided(_)) {
+        ui::say("warning: the verdict is undecided, and passes as --undecided=warn asks");
+    }
+    Exit::of_check(verdict, undecided)
 }
 
 fn model(source: &Source, args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
@@ -31,9 +42,14 @@ fn model(source: &Source, args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
     if let Some(path) = &args.output {
         run.write(path)?;
     }
-    let judged = run.judge(args.output.as_deref(), args.at_exit.map(AtExit::wire));
+    let options = Options {
+        at_exit: args.at_exit.map(AtExit::wire),
+        limits: args.limits.limits(),
+        ..Options::default()
+    };
+    let judged = run.judge(args.output.as_deref(), &options);
     ui.report(&mut sink, &judged.names(), args.json)?;
-    Ok(Exit::of(&judged.judgement().verdict))
+    Ok(exit(&judged, &args.limits))
 }
 
 fn trace(path: &std::path::Path, args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
@@ -42,31 +58,38 @@ fn trace(path: &std::path::Path, args: &CheckArgs, ui: &Ui) -> anyhow::Result<Ex
     let recorded = reader.header().scope.root_tgid != 0;
     let at_exit = args.at_exit.map(AtExit::wire).or_else(|| (!recorded).then_some(scope::STRICT));
     let mut sink = Sink::file_or(args.report.as_deref(), Sink::Stdout)?;
-    let judged = source::judge(reader, &path.to_string_lossy(), &Options { at_exit, ..Options::default() })?;
+    let options = Options { at_exit, limits: args.limits.limits(), ..Options::default() };
+    let judged = source::judge(reader, &path.to_string_lossy(), &options)?;
     ui.report(&mut sink, &judged.names(), args.json)?;
-    Ok(Exit::of(&judged.judgement().verdict))
+    Ok(exit(&judged, &args.limits))
 }
 
-fn command(args: CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
+fn command(args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
     let (options, filters) = capture::resolve(&args.capture, ui.verbose)?;
     // Under sudo the report belongs to the user: it is created when gemscope has become them.
-    let early = if Invoker::from_sudo()?.is_none() { Some(sink(&args)?) } else { None };
+    let early = if Invoker::from_sudo()?.is_none() { Some(sink(args)?) } else { None };
     let request = Request {
         options,
         filters,
         at_exit: args.at_exit.unwrap_or(AtExit::Strict).wire(),
         grace: Duration::from_millis(args.grace),
-        limit: args.timeout.map(Duration::from_secs_f64),
-        kill: true,
+        scope: capture::scope(&args.scope.scope)?,
+        survivors: args.scope.survivor.clone(),
+        cycles: args.scope.cycles.map(|times| Cycles { times, pause: args.scope.pause() }),
+        limits: args.limits.limits(),
+        control: args.scope.control.clone(),
+        limit: args.timeout.or(args.scope.duration).map(Duration::from_secs_f64),
+        kill: !args.command.is_empty(),
         output: args.output.clone(),
         raw_addresses: false,
-        ready: None,
+        ready: (args.command.is_empty() && args.scope.duration.is_none())
+            .then_some("watching; end it with Ctrl-C"),
         command: args.command.clone(),
     };
     let watched = capture::watch(&request)?;
     let mut sink = match early {
         Some(sink) => sink,
-        None => sink(&args)?,
+        None => sink(args)?,
     };
     let Watched { judge, definitions, header, status, ending, written } = watched;
     let mut context = Context::of_trace(&header, |p| Row::of(p).map(|row| row.blind));
@@ -76,7 +99,7 @@ fn command(args: CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
     }
     let judged = source::conclude(judge, context, definitions);
     ui.report(&mut sink, &judged.names(), args.json)?;
-    Ok(Exit::of(&judged.judgement().verdict))
+    Ok(exit(&judged, &args.limits))
 }
 
 fn sink(args: &CheckArgs) -> anyhow::Result<Sink> {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use gemscope_common::scope;
+use gemscope_policy::Limits;
 use gemscope_report::{escape, plural, size};
 
 use crate::args::RecordArgs;
@@ -30,6 +31,11 @@ pub fn run(args: RecordArgs, ui: &Ui) -> anyhow::Result<Exit> {
         command: args.command,
         at_exit: if alone { scope::IGNORE } else { scope::STRICT },
         grace: Duration::from_millis(args.grace),
+        scope: capture::Scope::default(),
+        survivors: Vec::new(),
+        cycles: None,
+        limits: Limits::default(),
+        control: None,
         limit: args.duration.map(Duration::from_secs_f64),
         kill: false,
         output: Some(args.output),

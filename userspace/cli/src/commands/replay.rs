@@ -20,8 +20,9 @@ pub fn run(args: &ReplayArgs, ui: &Ui) -> anyhow::Result<Exit> {
         profile: args.profile,
         at_exit: args.at_exit.map(AtExit::wire),
         events: args.events,
+        limits: args.limits.limits(),
     };
     let judged = source::judge(reader, &args.file.to_string_lossy(), &options)?;
     ui.report(&mut Sink::Stdout, &judged.names(), args.json)?;
-    Ok(Exit::of(&judged.judgement().verdict))
+    Ok(super::check::exit(&judged, &args.limits))
 }

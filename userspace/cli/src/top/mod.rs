@@ -42,7 +42,7 @@ pub fn run(args: &TopArgs, ui: &Ui) -> anyhow::Result<Exit> {
     let delay = args.delay.unwrap_or(if draw { 0.5 } else { 2.0 });
     let delay = Duration::from_secs_f64(delay.max(0.05));
     // Before any thread: the mask is inherited.
-    let signals = Signals::take()?;
+    let signals = Signals::take(&[])?;
     if let Some(mut replay) = recording(args)? {
         if draw {
             drive(&mut replay, args, ui, &signals)?;
