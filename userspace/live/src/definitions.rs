@@ -5,6 +5,7 @@ mod maps;
 mod process;
 mod symbols;
 mod tap;
+mod test_cases;
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -100,7 +101,9 @@ impl Work<'_, '_> {
     /// `None` when nobody listens.
     fn see(&mut self, sight: Sight) -> Option<()> {
         match sight {
-            Sight::Fork { parent, child, comm } => self.processes.fork(parent, child, &comm),
+            Sight::Fork { parent, child, comm, ts_ns } => {
+                self.processes.fork(parent, child, &comm, ts_ns);
+            }
             Sight::Exec { tgid, comm } => {
                 self.user_symbols.forget(tgid);
                 if let Some(again) = self.processes.exec(tgid, &comm) {
@@ -109,8 +112,8 @@ impl Work<'_, '_> {
             }
             Sight::Exit { tgid } => self.processes.exit(tgid),
             Sight::Process { tgid } => {
-                if let Some(process) = self.processes.define(tgid) {
-                    self.give(Definition::Process(process))?;
+                for definition in self.processes.define(tgid) {
+                    self.give(definition)?;
                 }
             }
             Sight::KernelStack { id } => self.kernel_stack(id)?,
