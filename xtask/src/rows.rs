@@ -7,6 +7,7 @@
 mod monitor;
 mod row;
 mod snapshot;
+mod test_runs;
 
 use self::row::row;
 pub use self::row::{Lines, Row};
@@ -326,6 +327,8 @@ pub const ROWS: &[Row] = &[
         ],
     ),
     snapshot::SNAPSHOT,
+    test_runs::BY_COMMAND,
+    test_runs::BY_BUILD_FOLDER,
     monitor::AS_TEXT,
     monitor::UNREAD,
     row(

@@ -62,7 +62,8 @@ pub fn test_of(definitions: &Definitions, root: u32, at: &Stamp) -> Option<Test>
 /// settle point judged, that of the event before it.
 #[must_use]
 pub fn test_of_finding(definitions: &Definitions, root: u32, finding: &Finding) -> Option<Test> {
-    let someone = |event: &&LifeEvent| event.at.is_known() && event.at.tgid != 0 && event.what != What::Settled;
+    let someone =
+        |event: &&LifeEvent| event.at.is_known() && event.at.tgid != 0 && event.what != What::Settled;
     let (event, earlier) = (Some(&finding.event), finding.conflict.as_ref());
     let (first, second) =
         if finding.rule.class() == Class::Leak { (earlier, event) } else { (event, earlier) };
@@ -90,10 +91,7 @@ fn line_of<'a>(definitions: &'a Definitions, root: u32, at: &Stamp) -> Vec<&'a P
 /// The functions of a stack, innermost first, those that were inlined too.
 fn functions<'a>(frames: &[Frame<'a>]) -> Vec<Cow<'a, str>> {
     let symbols = frames.iter().filter_map(|frame| frame.symbol);
-    symbols
-        .flat_map(|s| s.inlined.iter().map(|i| &i.name).chain([&s.name]))
-        .map(Name::to_str_lossy)
-        .collect()
+    symbols.flat_map(|s| s.inlined.iter().map(|i| &i.name).chain([&s.name])).map(Name::to_str_lossy).collect()
 }
 
 /// A test that its own command line names.

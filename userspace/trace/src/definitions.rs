@@ -236,7 +236,8 @@ mod tests {
 
     #[test]
     fn a_number_may_be_several_processes_one_after_the_other() {
-        let process = |born_ns, comm: &str| Process { tgid: 9, comm: comm.into(), born_ns, ..Process::default() };
+        let process =
+            |born_ns, comm: &str| Process { tgid: 9, comm: comm.into(), born_ns, ..Process::default() };
         let mut defs = Definitions::new();
         for (born_ns, comm) in [(50, "second"), (20, "fork"), (20, "first")] {
             defs.add(Definition::Process(process(born_ns, comm)));

@@ -7,8 +7,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use gemscope_common::{Gem, Mark, Phase, ProbeId, Record};
 use gemscope_trace::sample::Workload;
 use gemscope_trace::{
-    Batch, Damage, Definition, End, Options, PrefetchReader, Process, Reader, Stack, StackKind, Symbol, TestCase,
-    TraceError, TraceHeader, Writer, is_trace, pointer_words,
+    Batch, Damage, Definition, End, Options, PrefetchReader, Process, Reader, Stack, StackKind, Symbol,
+    TestCase, TraceError, TraceHeader, Writer, is_trace, pointer_words,
 };
 use zerocopy::IntoBytes;
 

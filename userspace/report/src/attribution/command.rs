@@ -43,7 +43,8 @@ fn part(bytes: &[u8]) -> String {
 /// The path of a test below the folder of tests that the runner was given, or that they are installed in.
 fn below_root<'a>(program: &'a [u8], runner: Option<&Process>) -> &'a [u8] {
     // The last two: the folder of the tests, and that of the results.
-    let given = runner.map(|runner| runner.cmdline.as_slice()).unwrap_or_default().iter().skip(1).rev().take(2);
+    let given =
+        runner.map(|runner| runner.cmdline.as_slice()).unwrap_or_default().iter().skip(1).rev().take(2);
     let roots = given.map(Name::as_bytes).chain([b"igt-gpu-tools".as_slice()]);
     let below = roots.filter_map(|root| {
         let root = root.strip_suffix(b"/").unwrap_or(root);
@@ -127,7 +128,9 @@ fn is_of_make(cmdline: &[Name]) -> bool {
     let words: Vec<&[u8]> = cmdline.iter().map(Name::as_bytes).collect();
     match words.as_slice() {
         [] => true,
-        [shell, flag, ..] if base_name(shell).ends_with(b"sh") && flag.starts_with(b"-") => flag.ends_with(b"c"),
+        [shell, flag, ..] if base_name(shell).ends_with(b"sh") && flag.starts_with(b"-") => {
+            flag.ends_with(b"c")
+        }
         [program, ..] => matches!(base_name(program), b"make" | b"gmake"),
     }
 }

@@ -67,7 +67,10 @@ fn meson_tests_are_found_by_their_command() {
     check(&[MESON, "/b/mb/exe|x"], "demo:gpu+fast: native");
     check(&[MESON, "/b/mb/exe"], "demo: bare");
     // What a test starts belongs to it.
-    check(&[MESON, "/usr/bin/sh|-c|/src/show.sh; exit 0", "/bin/sh|/src/show.sh", "gemclient"], "demo:gpu: wrapped");
+    check(
+        &[MESON, "/usr/bin/sh|-c|/src/show.sh; exit 0", "/bin/sh|/src/show.sh", "gemclient"],
+        "demo:gpu: wrapped",
+    );
     // `--wrap` comes before, `--test-args` behind.
     check(&[MESON, "valgrind|--leak-check=full|/b/mb/exe|x"], "demo:gpu+fast: native");
     check(&[MESON, "/b/mb/exe|x|yy"], "demo:gpu+fast: native");
@@ -77,7 +80,12 @@ fn meson_tests_are_found_by_their_command() {
 
 #[test]
 fn a_command_of_two_tests_names_neither() {
-    let cases = &[("demo", "one", "/b/exe"), ("demo", "two", "/b/exe"), ("demo", "same", "/b/c"), ("demo", "same", "/b/c")];
+    let cases = &[
+        ("demo", "one", "/b/exe"),
+        ("demo", "two", "/b/exe"),
+        ("demo", "same", "/b/c"),
+        ("demo", "same", "/b/c"),
+    ];
     check_cases(cases, &[MESON, "/b/exe"], "exe");
     check_cases(cases, &[MESON, "/b/c"], "demo: same");
 }
@@ -106,11 +114,20 @@ fn igt_tests_have_the_names_of_the_runners_results() {
     check(&[RUNNER, "/usr/libexec/igt-gpu-tools/kms_foo|--run-subtest|bar"], igt("igt@kms_foo@bar"));
     check(&[RUNNER, "/usr/libexec/igt-gpu-tools/core_auth"], igt("igt@core_auth"));
     check(
-        &[RUNNER, "/usr/libexec/igt-gpu-tools/amdgpu/amd_basic|--run-subtest|CS-GFX|--dynamic-subtest|Pipe-A"],
+        &[
+            RUNNER,
+            "/usr/libexec/igt-gpu-tools/amdgpu/amd_basic|--run-subtest|CS-GFX|--dynamic-subtest|Pipe-A",
+        ],
         igt("igt@amdgpu/amd_basic@cs-gfx@pipe-a"),
     );
-    check(&["igt_resume|/tmp/results", "/usr/libexec/igt-gpu-tools/xe/xe_vm|--run-subtest|a"], igt("igt@xe/xe_vm@a"));
-    check(&["igt_runner|build/tests|r", "/home/a/igt/build/tests/kms_foo|--run-subtest|b"], igt("igt@kms_foo@b"));
+    check(
+        &["igt_resume|/tmp/results", "/usr/libexec/igt-gpu-tools/xe/xe_vm|--run-subtest|a"],
+        igt("igt@xe/xe_vm@a"),
+    );
+    check(
+        &["igt_runner|build/tests|r", "/home/a/igt/build/tests/kms_foo|--run-subtest|b"],
+        igt("igt@kms_foo@b"),
+    );
     // By hand, and as a script.
     check(&["bash", "/bin/sh|/host/kms_foo|--run-subtest=bar", "gemclient"], igt("igt@kms_foo@bar"));
     // Several in one process.
@@ -128,7 +145,10 @@ fn nextest_names_the_test_of_a_process() {
         nextest("ct: tests::deep::long"),
     );
     // What the test starts.
-    check(&[RUNNER, "/t/debug/deps/it-eba39656af3a16ca|--exact|integration|--nocapture", "sh"], nextest("it: integration"));
+    check(
+        &[RUNNER, "/t/debug/deps/it-eba39656af3a16ca|--exact|integration|--nocapture", "sh"],
+        nextest("it: integration"),
+    );
     check(&[RUNNER, "/t/debug/deps/it-eba39656af3a16ca|--list|--format|terse"], None);
 }
 
@@ -181,7 +201,10 @@ fn the_thread_of_a_test_is_known_by_its_stack() {
     check(&["ioctl", TEST, &format!("{TEST}::{{closure#0}}")], told);
     check(&[TEST, &format!("{TEST}::{{{{closure}}}}::h19f4b4ee1ebd44f0")], told);
     // A test that runs a future in a closure of its own.
-    check(&["ct::poll", &format!("{TEST}::{{closure#0}}::{{closure#0}}"), &format!("{TEST}::{{closure#0}}")], told);
+    check(
+        &["ct::poll", &format!("{TEST}::{{closure#0}}::{{closure#0}}"), &format!("{TEST}::{{closure#0}}")],
+        told,
+    );
     check(&["it::integration::{{closure}}"], Some("cargo ct: integration"));
     // Optimised, without the closure: what stands there may be a function that the test ended in.
     check(&["ioctl", TEST], None);
@@ -244,7 +267,10 @@ fn make_names_the_program_of_the_recipe() {
 
 #[test]
 fn the_innermost_runner_counts_and_nothing_above_the_root() {
-    check(&["make|check", "meson|test", "/usr/libexec/igt-gpu-tools/kms_foo|--run-subtest|bar"], Some((Runner::Igt, "igt@kms_foo@bar")));
+    check(
+        &["make|check", "meson|test", "/usr/libexec/igt-gpu-tools/kms_foo|--run-subtest|bar"],
+        Some((Runner::Igt, "igt@kms_foo@bar")),
+    );
     check(&["make|check", "/bin/sh|-c|meson test", "meson|test", "/b/exe|x"], Some((Runner::Meson, "exe x")));
     check(&["bash", "gemclient"], None);
     let definitions = line(&["make|check", "gemscope|check", "/b/exe"]);

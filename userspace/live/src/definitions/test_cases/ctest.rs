@@ -268,7 +268,9 @@ include("/build/units_include.cmake")
 
     #[test]
     fn nonsense_ends() {
-        for text in ["add_test(", "add_test", "add_test(\"", "[[", "add_test([==[a", ")))", "#[[", "a(b(c", "é(\\"] {
+        for text in
+            ["add_test(", "add_test", "add_test(\"", "[[", "add_test([==[a", ")))", "#[[", "a(b(c", "é(\\"]
+        {
             assert!(commands(text).is_empty(), "{text}");
         }
         check("add_test(a)", &[]);
