@@ -1,6 +1,7 @@
 //! The processes of the machine as far as records and `/proc` tell of them, kept beyond their end.
 
 use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -134,11 +135,13 @@ impl Processes {
             if tgid <= 1 || tgid == std::process::id() {
                 return;
             }
-            if !self.known.contains_key(&tgid) {
-                let Some(process) = read(tgid) else { return };
-                self.known.insert(tgid, Known { process, ..Known::default() });
-            }
-            let Some(known) = self.known.get_mut(&tgid) else { return };
+            let known = match self.known.entry(tgid) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(free) => {
+                    let Some(process) = read(tgid) else { return };
+                    free.insert(Known { process, ..Known::default() })
+                }
+            };
             // A process that is younger than its child only has the number of what was its parent.
             if known.process.born_ns > child_born_ns || std::mem::replace(&mut known.defined, true) {
                 return;
