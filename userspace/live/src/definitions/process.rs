@@ -59,11 +59,12 @@ impl Processes {
         self.known.insert(child, Known { process, ..Known::default() });
     }
 
-    /// A process runs another program. Read at once: it may be over in a moment. Gives its definition again when it had one.
-    pub(super) fn exec(&mut self, tgid: u32, comm: &[u8; COMM_LEN]) -> Option<Process> {
+    /// A process runs another program, and was looked at then. Gives its definition again when it had one.
+    pub(super) fn exec(&mut self, tgid: u32, comm: &[u8; COMM_LEN], look: Option<Look>) -> Option<Process> {
         let before = self.known.remove(&tgid);
         let defined = before.as_ref().is_some_and(|known| known.defined);
-        let mut process = read(tgid).unwrap_or_else(|| Process { tgid, ..Process::default() });
+        let Look { mut process, cwd } =
+            look.unwrap_or_else(|| Look { process: Process { tgid, ..Process::default() }, cwd: None });
         process.comm = kernel_str(comm).into();
         if let Some(Known { process: before, .. }) = before {
             process.born_ns = before.born_ns;
@@ -74,7 +75,6 @@ impl Processes {
         }
         let maps = Maps::read(tgid, &mut self.elves).ok();
         let runner = Runner::of(&process.cmdline);
-        let cwd = runner.and_then(|_| cwd(tgid));
         let again = defined.then(|| process.clone());
         // What has become a runner is defined anew with its tests, when one of them does something.
         let defined = defined && runner.is_none();
@@ -178,6 +178,20 @@ impl Processes {
         let parent = known.process.parent;
         self.known.get(&parent)?.maps.as_ref()?.find(addr)
     }
+}
+
+/// A process as it was found, and where a test runner was.
+#[derive(Debug)]
+pub(super) struct Look {
+    process: Process,
+    cwd: Option<PathBuf>,
+}
+
+/// Looks at a process; `None` when it is gone.
+pub(super) fn look(tgid: u32) -> Option<Look> {
+    let process = read(tgid)?;
+    let cwd = Runner::of(&process.cmdline).and_then(|_| cwd(tgid));
+    Some(Look { process, cwd })
 }
 
 fn read(tgid: u32) -> Option<Process> {

@@ -6,7 +6,7 @@ use gemscope_common::{COMM_LEN, Flags, ProbeId, Process, Record};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// New things that may wait for the thread of symbols. It holds what a burst of a thousand new stacks needs.
-const WAITING: usize = 65_536;
+pub(super) const WAITING: usize = 65_536;
 
 /// Something that a record shows for the first time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
