@@ -8,6 +8,7 @@ mod assert;
 mod monitor;
 mod row;
 mod snapshot;
+mod test_runs;
 
 use self::row::row;
 pub use self::row::{Lines, Row};
@@ -327,6 +328,8 @@ const ROWS: &[Row] = &[
         ],
     ),
     snapshot::SNAPSHOT,
+    test_runs::BY_COMMAND,
+    test_runs::BY_BUILD_FOLDER,
     monitor::AS_TEXT,
     monitor::UNREAD,
     row(

@@ -5,6 +5,7 @@ mod maps;
 mod process;
 mod symbols;
 mod tap;
+mod test_cases;
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -53,6 +54,20 @@ pub(crate) fn start(
 ) -> std::io::Result<(Definer, Tap, Definitions)> {
     let (sights, sighted) = tap::channel();
     let (sender, receiver) = mpsc::channel();
+    // What a process was told may be gone in a moment, and the names of a stack may take long: two threads.
+    let (early, prompt) = mpsc::sync_channel(tap::WAITING);
+    let look = move || {
+        for sight in sighted {
+            let exec = match sight {
+                Sight::Exec { tgid, .. } => process::look(tgid),
+                _ => None,
+            };
+            if early.send((sight, exec)).is_err() {
+                return;
+            }
+        }
+    };
+    std::thread::Builder::new().name("gemscope-procs".to_owned()).spawn(look)?;
     let run = move || {
         let mut kernel_symbols = KernelSymbols::new(&facts.symbols);
         let mut work = Work {
@@ -64,8 +79,8 @@ pub(crate) fn start(
             stacks: rustc_hash::FxHashSet::default(),
             sender,
         };
-        for sight in sighted {
-            if work.see(sight).is_none() {
+        for (sight, exec) in prompt {
+            if work.see(sight, exec).is_none() {
                 // Nobody wants definitions any more.
                 return;
             }
@@ -98,19 +113,21 @@ struct Work<'a, 'b> {
 
 impl Work<'_, '_> {
     /// `None` when nobody listens.
-    fn see(&mut self, sight: Sight) -> Option<()> {
+    fn see(&mut self, sight: Sight, exec: Option<process::Look>) -> Option<()> {
         match sight {
-            Sight::Fork { parent, child, comm } => self.processes.fork(parent, child, &comm),
+            Sight::Fork { parent, child, comm, ts_ns } => {
+                self.processes.fork(parent, child, &comm, ts_ns);
+            }
             Sight::Exec { tgid, comm } => {
                 self.user_symbols.forget(tgid);
-                if let Some(again) = self.processes.exec(tgid, &comm) {
+                if let Some(again) = self.processes.exec(tgid, &comm, exec) {
                     self.give(Definition::Process(again))?;
                 }
             }
             Sight::Exit { tgid } => self.processes.exit(tgid),
             Sight::Process { tgid } => {
-                if let Some(process) = self.processes.define(tgid) {
-                    self.give(Definition::Process(process))?;
+                for definition in self.processes.define(tgid) {
+                    self.give(definition)?;
                 }
             }
             Sight::KernelStack { id } => self.kernel_stack(id)?,

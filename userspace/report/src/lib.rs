@@ -7,6 +7,7 @@
 //!
 //! What it is not for: deciding (the engine's verdict is told, not made, here), reading files, choosing exit codes.
 
+pub mod attribution;
 pub mod chronicle;
 pub mod context;
 mod directory;
@@ -27,6 +28,7 @@ mod subject;
 pub mod survey;
 pub mod text;
 
+pub use attribution::Test;
 pub use context::{Context, MissingProbe};
 pub use directory::{Directory, FileFacts};
 pub use judgement::Judgement;

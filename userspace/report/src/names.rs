@@ -1,9 +1,10 @@
 //! Entities, processes, references and frames in words. Every name from outside passes through [`escape`].
 
 use gemscope_common::kernel_str;
-use gemscope_engine::{Doubt, Entity, Holder, HolderKind, Stamp};
+use gemscope_engine::{Doubt, Entity, Finding, Holder, HolderKind, Stamp};
 use gemscope_trace::{Definitions, Frame, StackKind, Symbol};
 
+use crate::attribution::{self, Test};
 use crate::context::Context;
 use crate::directory::{Directory, FileFacts};
 use crate::escape;
@@ -47,6 +48,13 @@ impl Names<'_> {
     pub fn actor(&self, at: &Stamp) -> String {
         let process = self.process(at.tgid);
         if at.tid == at.tgid || at.tid == 0 { process } else { format!("{process}, thread {}", at.tid) }
+    }
+
+    /// The test that a finding belongs to; `None` when no test was running there, or it cannot be told which. Its names are not
+    /// escaped.
+    #[must_use]
+    pub fn test_of_finding(&self, finding: &Finding) -> Option<Test> {
+        attribution::test_of_finding(self.definitions, self.context.root_pid, finding)
     }
 
     /// Seconds since the start of the recording, for people: `+0.001234 s`.

@@ -4,7 +4,7 @@ use gemscope_engine::{
     Counts, Doubt, Entity, Finding, Held, Holder, HolderKind, LifeEvent, Notes, RuleId, Stamp, Verdict, What,
 };
 use gemscope_report::{Context, Directory, Judgement, MissingProbe, Names, escape, json, text};
-use gemscope_trace::{Definition, Definitions, Inlined, Process, Stack, StackKind, Symbol};
+use gemscope_trace::{Definition, Definitions, Inlined, Process, Stack, StackKind, Symbol, TestCase};
 use snapbox::{Data, assert_data_eq, file};
 
 fn at(seq: u64, tgid: u32, stack: i32) -> Stamp {
@@ -31,7 +31,25 @@ fn definitions() -> Definitions {
     };
     let mut defs = Definitions::new();
     defs.extend([
-        Definition::Process(Process { tgid: 20, comm: "bad\x1b[31m\u{202e}".into(), ..Process::default() }),
+        Definition::Process(Process {
+            tgid: 20,
+            parent: 19,
+            comm: "bad\x1b[31m\u{202e}".into(),
+            cmdline: vec!["/build/client".into(), "\x1b[2Jx".into()],
+            ..Process::default()
+        }),
+        Definition::Process(Process {
+            tgid: 19,
+            cmdline: ["/usr/bin/python3", "/usr/bin/meson", "test"].map(Into::into).to_vec(),
+            ..Process::default()
+        }),
+        Definition::TestCase(TestCase {
+            runner: 19,
+            suite: "demo:gpu".into(),
+            name: "paste \x1b[2J".into(),
+            command: vec!["/build/client".into(), "\x1b[2Jx".into()],
+            ..TestCase::default()
+        }),
         Definition::Process(Process { tgid: 812, comm: "compositor".into(), ..Process::default() }),
         Definition::Stack(Stack { id: 1, kind: StackKind::Kernel, tgid: 0, frames: vec![1, 2, 3] }),
         Definition::Stack(Stack { id: 1, kind: StackKind::User, tgid: 20, frames: vec![0x10, 0x20, 0x30] }),

@@ -73,9 +73,11 @@ pub enum Definition {
     Symbol(Symbol),
     /// A note or a message of the recording, one sentence.
     Text(Name),
+    /// A test of the build folder that a test runner goes through.
+    TestCase(TestCase),
 }
 
-/// Who a tgid is. A later definition of the same tgid replaces an earlier one (exec).
+/// Who a tgid is. A later definition of the same tgid that was made at the same time replaces an earlier one (exec).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Process {
     /// process id in the initial pid namespace
@@ -88,6 +90,24 @@ pub struct Process {
     pub exe: Name,
     /// arguments; empty unless asked for
     pub cmdline: Vec<Name>,
+    /// when the recording saw it made, `CLOCK_MONOTONIC` ns; 0 when it is older or that is not known. Numbers come again: this
+    /// tells two processes of one number apart.
+    pub born_ns: u64,
+}
+
+/// A test of a build folder, as the runner that goes through them was told: which command it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TestCase {
+    /// tgid of the runner
+    pub runner: u32,
+    /// the runner's [`Process::born_ns`]
+    pub runner_born_ns: u64,
+    /// what the runner groups tests by; empty where it does not
+    pub suite: Name,
+    /// name of the test
+    pub name: Name,
+    /// the program and its arguments
+    pub command: Vec<Name>,
 }
 
 /// Whose frames a stack has.
@@ -148,19 +168,21 @@ const PROCESS: u8 = 1;
 const STACK: u8 = 2;
 const SYMBOL: u8 = 3;
 const TEXT: u8 = 4;
+const TEST_CASE: u8 = 5;
 
 impl Definition {
     /// Appends the definition: kind, length, fields. Fields are only ever added at the end.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         let mut body = Vec::with_capacity(64);
         let kind = match self {
-            Self::Process(Process { tgid, parent, comm, exe, cmdline }) => {
+            Self::Process(Process { tgid, parent, comm, exe, cmdline, born_ns }) => {
                 put_varint(&mut body, u64::from(*tgid));
                 put_varint(&mut body, u64::from(*parent));
                 put_bytes(&mut body, &comm.0);
                 put_bytes(&mut body, &exe.0);
                 put_varint(&mut body, cmdline.len() as u64);
                 cmdline.iter().for_each(|arg| put_bytes(&mut body, &arg.0));
+                put_varint(&mut body, *born_ns);
                 PROCESS
             }
             Self::Stack(Stack { id, kind, tgid, frames }) => {
@@ -191,6 +213,15 @@ impl Definition {
                 put_bytes(&mut body, &text.0);
                 TEXT
             }
+            Self::TestCase(TestCase { runner, runner_born_ns, suite, name, command }) => {
+                put_varint(&mut body, u64::from(*runner));
+                put_varint(&mut body, *runner_born_ns);
+                put_bytes(&mut body, &suite.0);
+                put_bytes(&mut body, &name.0);
+                put_varint(&mut body, command.len() as u64);
+                command.iter().for_each(|arg| put_bytes(&mut body, &arg.0));
+                TEST_CASE
+            }
         };
         out.push(kind);
         put_bytes(out, &body);
@@ -207,6 +238,8 @@ impl Definition {
                 comm: name(&mut body)?,
                 exe: name(&mut body)?,
                 cmdline: list(&mut body, 1, name)?,
+                // The first traces do not have it.
+                born_ns: if body.is_empty() { 0 } else { body.varint()? },
             }),
             STACK => Self::Stack(Stack {
                 id: i32::try_from(crate::bytes::unzigzag(body.varint()?)).map_err(|_| Short)?,
@@ -227,6 +260,13 @@ impl Definition {
                 })?,
             }),
             TEXT => Self::Text(name(&mut body)?),
+            TEST_CASE => Self::TestCase(TestCase {
+                runner: body.varint_u32()?,
+                runner_born_ns: body.varint()?,
+                suite: name(&mut body)?,
+                name: name(&mut body)?,
+                command: list(&mut body, 1, name)?,
+            }),
             _ => return Ok(None),
         };
         Ok(Some(definition))
@@ -248,4 +288,20 @@ fn list<'a, T>(
         return Err(Short);
     }
     (0..count).map(|_| item(cursor)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_of_the_first_traces_is_read() {
+        let process = Process { tgid: 7, parent: 1, comm: "a".into(), born_ns: 0, ..Process::default() };
+        let mut bytes = Vec::new();
+        Definition::Process(process.clone()).encode(&mut bytes);
+        // Without the last field, as it was written once: kind, length, the rest.
+        bytes.pop();
+        bytes[1] -= 1;
+        assert_eq!(Definition::decode(&mut Cursor::new(&bytes)), Ok(Some(Definition::Process(process))));
+    }
 }

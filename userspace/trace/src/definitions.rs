@@ -4,7 +4,7 @@ use std::fmt;
 
 use rustc_hash::FxHashMap;
 
-use crate::definition::{Definition, Name, Process, Stack, StackKind, Symbol};
+use crate::definition::{Definition, Name, Process, Stack, StackKind, Symbol, TestCase};
 
 /// Who the tgids are, what the stacks look like and what the addresses are called.
 ///
@@ -12,10 +12,12 @@ use crate::definition::{Definition, Name, Process, Stack, StackKind, Symbol};
 /// not known is `None` or empty. Iteration is in order of number, never of hashing.
 #[derive(Clone, Debug, Default)]
 pub struct Definitions {
-    processes: FxHashMap<u32, Process>,
+    /// Those of one number, by rising birth.
+    processes: FxHashMap<u32, Vec<Process>>,
     stacks: FxHashMap<(StackKind, i32), Stack>,
     symbols: FxHashMap<(u32, u64), Symbol>,
     texts: Vec<Name>,
+    test_cases: FxHashMap<(u32, u64), Vec<TestCase>>,
 }
 
 /// One frame of a stack with what is known about it.
@@ -38,7 +40,11 @@ impl Definitions {
     pub fn add(&mut self, definition: Definition) {
         match definition {
             Definition::Process(process) => {
-                self.processes.insert(process.tgid, process);
+                let same_number = self.processes.entry(process.tgid).or_default();
+                match same_number.binary_search_by_key(&process.born_ns, |known| known.born_ns) {
+                    Ok(at) => same_number[at] = process,
+                    Err(at) => same_number.insert(at, process),
+                }
             }
             Definition::Stack(stack) => {
                 self.stacks.insert((stack.kind, stack.id), stack);
@@ -47,13 +53,28 @@ impl Definitions {
                 self.symbols.insert((symbol.tgid, symbol.addr), symbol);
             }
             Definition::Text(text) => self.texts.push(text),
+            Definition::TestCase(case) => {
+                self.test_cases.entry((case.runner, case.runner_born_ns)).or_default().push(case);
+            }
         }
     }
 
-    /// The process with this tgid.
+    /// The process with this tgid: the latest one.
     #[must_use]
     pub fn process(&self, tgid: u32) -> Option<&Process> {
-        self.processes.get(&tgid)
+        self.processes.get(&tgid)?.last()
+    }
+
+    /// The process that had this tgid at a time, `CLOCK_MONOTONIC` ns.
+    #[must_use]
+    pub fn process_at(&self, tgid: u32, ts_ns: u64) -> Option<&Process> {
+        self.processes.get(&tgid)?.iter().rfind(|process| process.born_ns <= ts_ns)
+    }
+
+    /// The tests that a runner was told of, in its order; empty for what is not known to be one.
+    #[must_use]
+    pub fn test_cases(&self, runner: &Process) -> &[TestCase] {
+        self.test_cases.get(&(runner.tgid, runner.born_ns)).map_or(&[], Vec::as_slice)
     }
 
     /// The addresses of a stack, innermost first; empty when the id is negative or not defined.
@@ -90,12 +111,19 @@ impl Definitions {
         self.stacks.contains_key(&(kind, id))
     }
 
-    /// Every process, by rising tgid.
+    /// Every process, by rising tgid and birth.
     #[must_use]
     pub fn processes(&self) -> Vec<&Process> {
-        let mut all: Vec<_> = self.processes.values().collect();
-        all.sort_unstable_by_key(|process| process.tgid);
+        let mut all: Vec<_> = self.processes.values().flatten().collect();
+        all.sort_unstable_by_key(|process| (process.tgid, process.born_ns));
         all
+    }
+
+    /// The tests of every runner, by rising tgid and birth of the runner.
+    fn all_test_cases(&self) -> Vec<&TestCase> {
+        let mut runners: Vec<_> = self.test_cases.iter().collect();
+        runners.sort_unstable_by_key(|(runner, _)| **runner);
+        runners.into_iter().flat_map(|(_, cases)| cases).collect()
     }
 
     /// Every stack, kernel stacks first, by rising id.
@@ -125,13 +153,17 @@ impl Definitions {
         let processes = self.processes().into_iter().cloned().map(Definition::Process);
         let stacks = self.stacks().into_iter().cloned().map(Definition::Stack);
         let symbols = self.symbols().into_iter().cloned().map(Definition::Symbol);
-        processes.chain(stacks).chain(symbols).chain(self.texts.iter().cloned().map(Definition::Text))
+        let texts = self.texts.iter().cloned().map(Definition::Text);
+        let cases = self.all_test_cases().into_iter().cloned().map(Definition::TestCase);
+        processes.chain(stacks).chain(symbols).chain(texts).chain(cases)
     }
 
     /// How many definitions the table has.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.processes.len() + self.stacks.len() + self.symbols.len() + self.texts.len()
+        let processes: usize = self.processes.values().map(Vec::len).sum();
+        let cases: usize = self.test_cases.values().map(Vec::len).sum();
+        processes + self.stacks.len() + self.symbols.len() + self.texts.len() + cases
     }
 
     /// Is the table empty?
@@ -200,5 +232,41 @@ mod tests {
         let mut copy = Definitions::new();
         copy.extend(defs.to_definitions());
         assert_eq!(copy.len(), 4);
+    }
+
+    #[test]
+    fn a_number_may_be_several_processes_one_after_the_other() {
+        let process =
+            |born_ns, comm: &str| Process { tgid: 9, comm: comm.into(), born_ns, ..Process::default() };
+        let mut defs = Definitions::new();
+        for (born_ns, comm) in [(50, "second"), (20, "fork"), (20, "first")] {
+            defs.add(Definition::Process(process(born_ns, comm)));
+        }
+        let at = |ts_ns| defs.process_at(9, ts_ns).map(|p| p.comm.to_str_lossy().into_owned());
+        assert_eq!(at(19), None);
+        assert_eq!(at(20).as_deref(), Some("first"));
+        assert_eq!(at(49).as_deref(), Some("first"));
+        assert_eq!(at(50).as_deref(), Some("second"));
+        assert_eq!(defs.process(9), Some(&process(50, "second")));
+        assert_eq!(defs.len(), 2);
+    }
+
+    #[test]
+    fn tests_belong_to_one_run_of_their_runner() {
+        let case = |runner_born_ns, name: &str| TestCase {
+            runner: 5,
+            runner_born_ns,
+            name: name.into(),
+            ..TestCase::default()
+        };
+        let mut defs = Definitions::new();
+        for (born, name) in [(8, "c"), (3, "a"), (3, "b")] {
+            defs.add(Definition::TestCase(case(born, name)));
+        }
+        let runner = Process { tgid: 5, born_ns: 3, ..Process::default() };
+        assert_eq!(defs.test_cases(&runner), [case(3, "a"), case(3, "b")]);
+        assert!(defs.test_cases(&Process { tgid: 6, ..runner }).is_empty());
+        let all: Vec<_> = defs.to_definitions().collect();
+        assert_eq!(all, [case(3, "a"), case(3, "b"), case(8, "c")].map(Definition::TestCase));
     }
 }

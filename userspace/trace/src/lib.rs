@@ -40,18 +40,20 @@ mod index;
 mod pointers;
 mod prefetch;
 mod reader;
+mod runner;
 #[doc(hidden)]
 pub mod sample;
 mod scan;
 mod wire;
 mod writer;
 
-pub use definition::{Definition, Inlined, Name, Process, Stack, StackKind, Symbol};
+pub use definition::{Definition, Inlined, Name, Process, Stack, StackKind, Symbol, TestCase};
 pub use definitions::{Definitions, Frame};
 pub use error::{Damage, TraceError};
 pub use header::{AtExit, Clock, Host, ProbeEntry, ProbeLayout, ProbeState, ScopeInfo, TraceHeader};
 pub use pointers::{Pseudonyms, pointer_words, return_is_pointer};
 pub use prefetch::PrefetchReader;
 pub use reader::{Batch, End, Gap, Reader};
+pub use runner::{Runner, base_name, script};
 pub use wire::{FORMAT_VERSION, is_trace};
 pub use writer::{Options, Summary, Writer};

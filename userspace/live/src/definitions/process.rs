@@ -1,18 +1,24 @@
 //! The processes of the machine as far as records and `/proc` tell of them, kept beyond their end.
 
 use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gemscope_common::{COMM_LEN, kernel_str};
-use gemscope_trace::{Name, Process};
+use gemscope_trace::{Definition, Name, Process, Runner};
 use rustc_hash::FxHashMap;
 
 use super::maps::{Elves, Maps, Place};
+use super::test_cases;
 
-/// Processes that have ended and are still remembered, with what was mapped in them.
+/// Processes that have ended and are still remembered: those that were defined, with what was mapped in them, and as many others,
+/// whose children may live on.
 const REMEMBERED: usize = 4096;
+
+/// Ancestors that are followed.
+const GENERATIONS: usize = 64;
 
 /// Arguments of a command line that are kept, and bytes of each.
 const ARGUMENTS: usize = 64;
@@ -22,6 +28,7 @@ const ARGUMENT_BYTES: usize = 4096;
 pub(super) struct Processes {
     known: FxHashMap<u32, Known>,
     ended: VecDeque<u32>,
+    ended_undefined: VecDeque<u32>,
     elves: Elves,
 }
 
@@ -30,6 +37,8 @@ struct Known {
     process: Process,
     /// `None` until they were read; a fork has its parent's until then.
     maps: Option<Maps>,
+    /// Of a test runner, where it was started.
+    cwd: Option<PathBuf>,
     defined: bool,
     ended: bool,
 }
@@ -40,43 +49,51 @@ impl Processes {
     }
 
     /// A process is made: it is its parent, but for the number.
-    pub(super) fn fork(&mut self, parent: u32, child: u32, comm: &[u8; COMM_LEN]) {
+    pub(super) fn fork(&mut self, parent: u32, child: u32, comm: &[u8; COMM_LEN], ts_ns: u64) {
         let (exe, cmdline) = match self.known.get(&parent) {
             Some(known) => (known.process.exe.clone(), known.process.cmdline.clone()),
             None => Default::default(),
         };
-        let process = Process { tgid: child, parent, comm: kernel_str(comm).into(), exe, cmdline };
+        let comm = kernel_str(comm).into();
+        let process = Process { tgid: child, parent, comm, exe, cmdline, born_ns: ts_ns };
         self.known.insert(child, Known { process, ..Known::default() });
     }
 
-    /// A process runs another program. Read at once: it may be over in a moment. Gives its definition again when it had one.
-    pub(super) fn exec(&mut self, tgid: u32, comm: &[u8; COMM_LEN]) -> Option<Process> {
+    /// A process runs another program, and was looked at then. Gives its definition again when it had one.
+    pub(super) fn exec(&mut self, tgid: u32, comm: &[u8; COMM_LEN], look: Option<Look>) -> Option<Process> {
         let before = self.known.remove(&tgid);
         let defined = before.as_ref().is_some_and(|known| known.defined);
-        let parent = before.map_or(0, |known| known.process.parent);
-        let mut process = read(tgid).unwrap_or_else(|| Process { tgid, ..Process::default() });
+        let Look { mut process, cwd } =
+            look.unwrap_or_else(|| Look { process: Process { tgid, ..Process::default() }, cwd: None });
         process.comm = kernel_str(comm).into();
-        if process.parent == 0 {
-            process.parent = parent;
+        if let Some(Known { process: before, .. }) = before {
+            process.born_ns = before.born_ns;
+            // Who made it may have ended, and the kernel names another parent since.
+            if before.parent != 0 {
+                process.parent = before.parent;
+            }
         }
         let maps = Maps::read(tgid, &mut self.elves).ok();
+        let runner = Runner::of(&process.cmdline);
         let again = defined.then(|| process.clone());
-        self.known.insert(tgid, Known { process, maps, defined, ended: false });
+        // What has become a runner is defined anew with its tests, when one of them does something.
+        let defined = defined && runner.is_none();
+        self.known.insert(tgid, Known { process, maps, cwd, defined, ended: false });
         again
     }
 
     pub(super) fn exit(&mut self, tgid: u32) {
-        match self.known.get_mut(&tgid) {
-            Some(known) if known.defined => {
-                known.ended = true;
-                self.ended.push_back(tgid);
-            }
-            _ => {
-                self.known.remove(&tgid);
-            }
-        }
-        while self.ended.len() > REMEMBERED {
-            let Some(oldest) = self.ended.pop_front() else { return };
+        let Some(known) = self.known.get_mut(&tgid) else { return };
+        known.ended = true;
+        let ended = if known.defined {
+            &mut self.ended
+        } else {
+            known.maps = None;
+            &mut self.ended_undefined
+        };
+        ended.push_back(tgid);
+        while ended.len() > REMEMBERED {
+            let Some(oldest) = ended.pop_front() else { return };
             // The number may be a new process's by now.
             if self.known.get(&oldest).is_some_and(|known| known.ended) {
                 self.known.remove(&oldest);
@@ -84,8 +101,9 @@ impl Processes {
         }
     }
 
-    /// A process does something that records tell of. Gives its definition the first time.
-    pub(super) fn define(&mut self, tgid: u32) -> Option<Process> {
+    /// A process does something that records tell of. Gives its definition the first time, with those of its ancestors that have none
+    /// yet, and the tests of the runners among them.
+    pub(super) fn define(&mut self, tgid: u32) -> Vec<Definition> {
         let elves = &mut self.elves;
         let known = self.known.entry(tgid).or_insert_with(|| Known {
             process: read(tgid).unwrap_or_else(|| Process { tgid, ..Process::default() }),
@@ -95,9 +113,47 @@ impl Processes {
             known.maps = Maps::read(tgid, elves).ok();
         }
         if std::mem::replace(&mut known.defined, true) {
-            return None;
+            return Vec::new();
         }
-        Some(known.process.clone())
+        // The fork of a process that is older than the recording.
+        if known.process.exe.is_empty()
+            && let Some(read) = read(tgid)
+        {
+            (known.process.exe, known.process.cmdline) = (read.exe, read.cmdline);
+        }
+        let process = known.process.clone();
+        let (parent, born_ns) = (process.parent, process.born_ns);
+        let mut definitions = vec![Definition::Process(process)];
+        self.define_ancestors(parent, born_ns, &mut definitions);
+        definitions
+    }
+
+    /// The parent of a process that was made at this time, and so on up to this program or the first process.
+    fn define_ancestors(&mut self, parent: u32, born_ns: u64, definitions: &mut Vec<Definition>) {
+        let (mut tgid, mut child_born_ns) = (parent, born_ns);
+        for _ in 0..GENERATIONS {
+            if tgid <= 1 || tgid == std::process::id() {
+                return;
+            }
+            let known = match self.known.entry(tgid) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(free) => {
+                    let Some(process) = read(tgid) else { return };
+                    free.insert(Known { process, ..Known::default() })
+                }
+            };
+            // A process that is younger than its child only has the number of what was its parent.
+            if known.process.born_ns > child_born_ns || std::mem::replace(&mut known.defined, true) {
+                return;
+            }
+            definitions.push(Definition::Process(known.process.clone()));
+            if let Some(runner) = Runner::of(&known.process.cmdline) {
+                let now = if known.ended { None } else { cwd(tgid) };
+                let cases = test_cases::read(runner, &known.process, [known.cwd.as_deref(), now.as_deref()]);
+                definitions.extend(cases.into_iter().map(Definition::TestCase));
+            }
+            (tgid, child_born_ns) = (known.process.parent, known.process.born_ns);
+        }
     }
 
     /// What is mapped at an address of a process. Reads again what has changed meanwhile.
@@ -124,6 +180,20 @@ impl Processes {
     }
 }
 
+/// A process as it was found, and where a test runner was.
+#[derive(Debug)]
+pub(super) struct Look {
+    process: Process,
+    cwd: Option<PathBuf>,
+}
+
+/// Looks at a process; `None` when it is gone.
+pub(super) fn look(tgid: u32) -> Option<Look> {
+    let process = read(tgid)?;
+    let cwd = Runner::of(&process.cmdline).and_then(|_| cwd(tgid));
+    Some(Look { process, cwd })
+}
+
 fn read(tgid: u32) -> Option<Process> {
     read_process(Path::new("/proc"), tgid)
 }
@@ -147,13 +217,20 @@ pub(crate) fn read_process(proc: &Path, tgid: u32) -> Option<Process> {
         exe,
         cmdline: cmdline
             .strip_suffix(b"\0")
-            .map(|line| line.split(|&b| b == 0).take(ARGUMENTS).map(argument).collect())
+            .map(|line| arguments(line.split(|&b| b == 0)))
             .unwrap_or_default(),
+        born_ns: 0,
     })
 }
 
-fn argument(bytes: &[u8]) -> Name {
-    Name::from(&bytes[..bytes.len().min(ARGUMENT_BYTES)])
+/// As many arguments as are kept, and as much of each.
+pub(super) fn arguments<'a>(all: impl Iterator<Item = &'a [u8]>) -> Vec<Name> {
+    all.take(ARGUMENTS).map(|bytes| Name::from(&bytes[..bytes.len().min(ARGUMENT_BYTES)])).collect()
+}
+
+/// Where a process is now.
+fn cwd(tgid: u32) -> Option<PathBuf> {
+    fs::read_link(Path::new("/proc").join(tgid.to_string()).join("cwd")).ok()
 }
 
 fn parent(status: &[u8]) -> Option<u32> {
@@ -171,14 +248,24 @@ mod tests {
         bytes
     }
 
+    /// The processes among definitions.
+    fn processes_of(definitions: Vec<Definition>) -> Vec<Process> {
+        let process = |definition| match definition {
+            Definition::Process(process) => Some(process),
+            _ => None,
+        };
+        definitions.into_iter().filter_map(process).collect()
+    }
+
     #[test]
     fn this_process_is_defined_once() {
         let mut processes = Processes::new();
         let me = std::process::id();
-        let process = processes.define(me).unwrap();
+        let defined = processes_of(processes.define(me));
+        let process = defined.first().unwrap();
         assert_eq!(process.tgid, me);
         assert!(process.parent != 0 && !process.exe.is_empty() && !process.cmdline.is_empty());
-        assert!(processes.define(me).is_none());
+        assert!(processes.define(me).is_empty());
     }
 
     #[test]
@@ -186,12 +273,43 @@ mod tests {
         let mut processes = Processes::new();
         let (me, gone) = (std::process::id(), u32::MAX);
         processes.define(me);
-        processes.fork(me, gone, &comm("child"));
-        assert_eq!(processes.define(gone).unwrap().comm, Name::from("child"));
+        processes.fork(me, gone, &comm("child"), 7);
+        let defined = processes_of(processes.define(gone));
+        assert_eq!(defined.first().map(|p| (p.comm.clone(), p.born_ns)), Some((Name::from("child"), 7)));
         let here = this_process_is_defined_once as fn() as usize as u64;
         assert!(processes.place(gone, here).is_some());
         processes.exit(gone);
         assert!(processes.place(gone, here).is_some());
         assert!(processes.place(gone, 0).is_none());
+    }
+
+    #[test]
+    fn ancestors_are_defined_once_and_beyond_their_end() {
+        // Numbers that no process has.
+        let [a, b, c, d] = [1, 2, 3, 4].map(|n| u32::MAX - n);
+        let mut processes = Processes::new();
+        processes.fork(std::process::id(), a, &comm("a"), 10);
+        processes.fork(a, b, &comm("b"), 20);
+        processes.fork(b, c, &comm("c"), 30);
+        processes.fork(b, d, &comm("d"), 40);
+        processes.exit(b);
+        let mut names = |tgid| -> Vec<String> {
+            let defined = processes_of(processes.define(tgid));
+            defined.iter().map(|p| p.comm.to_str_lossy().into_owned()).collect()
+        };
+        assert_eq!(names(c), ["c", "b", "a"]);
+        assert_eq!(names(d), ["d"]);
+    }
+
+    #[test]
+    fn who_only_has_the_number_of_the_parent_is_no_ancestor() {
+        let [a, b, c] = [1, 2, 3].map(|n| u32::MAX - n);
+        let mut processes = Processes::new();
+        processes.fork(a, b, &comm("b"), 10);
+        processes.fork(b, c, &comm("c"), 20);
+        processes.exit(b);
+        processes.fork(a, b, &comm("other"), 30);
+        let defined = processes_of(processes.define(c));
+        assert_eq!(defined.iter().map(|p| p.tgid).collect::<Vec<_>>(), [c]);
     }
 }

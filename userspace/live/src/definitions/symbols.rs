@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 use blazesym::symbolize::source::{Elf, Source};
 use blazesym::symbolize::{CodeInfo, Input, Sym, Symbolized, Symbolizer};
@@ -101,7 +102,16 @@ impl UserSymbols {
         let found = self.found.entry((elf.id, look)).or_insert_with(|| {
             let source = Source::from(Elf::new(&elf.path));
             match symbolizer.symbolize_single(&source, Input::FileOffset(look)) {
-                Ok(Symbolized::Sym(sym)) => found(&sym, returns),
+                Ok(Symbolized::Sym(sym)) => {
+                    let mut found = found(&sym, returns);
+                    // Line tables alone call every closure the same; the symbol table says whose it is.
+                    if found.name.as_bytes().starts_with(b"{")
+                        && let Some(name) = table_name(symbolizer, &elf.path, look)
+                    {
+                        found.name = name;
+                    }
+                    found
+                }
                 Ok(Symbolized::Unknown(_)) => Found::default(),
                 Err(error) => {
                     tracing::debug!("`{}` has no symbols: {error}", String::from_utf8_lossy(&elf.name));
@@ -113,6 +123,16 @@ impl UserSymbols {
         // Without a name the offset is the one in the file: `module+0x1234` can be looked up later.
         let offset = if name.is_empty() { place.offset } else { offset };
         Some(Symbol { tgid, addr, name, offset, module: elf.name.as_slice().into(), file, line, inlined })
+    }
+}
+
+/// The name of a function by the symbol table alone.
+fn table_name(symbolizer: &Symbolizer, path: &Path, offset: u64) -> Option<Name> {
+    let mut elf = Elf::new(path);
+    elf.debug_syms = false;
+    match symbolizer.symbolize_single(&Source::from(elf), Input::FileOffset(offset)) {
+        Ok(Symbolized::Sym(sym)) => Some(sym.name.as_bytes().into()),
+        Ok(Symbolized::Unknown(_)) | Err(_) => None,
     }
 }
 

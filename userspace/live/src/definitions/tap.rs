@@ -6,12 +6,12 @@ use gemscope_common::{COMM_LEN, Flags, ProbeId, Process, Record};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// New things that may wait for the thread of symbols. It holds what a burst of a thousand new stacks needs.
-const WAITING: usize = 65_536;
+pub(super) const WAITING: usize = 65_536;
 
 /// Something that a record shows for the first time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sight {
-    Fork { parent: u32, child: u32, comm: [u8; COMM_LEN] },
+    Fork { parent: u32, child: u32, comm: [u8; COMM_LEN], ts_ns: u64 },
     Exec { tgid: u32, comm: [u8; COMM_LEN] },
     Exit { tgid: u32 },
     Process { tgid: u32 },
@@ -41,7 +41,7 @@ impl Tap {
             Some(ProbeId::Fork) => {
                 let Process { child_tgid: child, comm, .. } = *record.payload();
                 self.processes.remove(&child);
-                self.tell(Sight::Fork { parent: tgid, child, comm });
+                self.tell(Sight::Fork { parent: tgid, child, comm, ts_ns: header.ts_ns });
                 return;
             }
             Some(ProbeId::Exec) => {

@@ -61,6 +61,7 @@ pub(super) fn whole(names: &Names<'_>, f: &Finding, more: Option<(usize, u64)>) 
                 dd { (teller.what(f)) }
                 dt { @if taken { "Who took it" } @else if leak { "Whose it was" } @else { "Who did it" } }
                 dd { (names.process(teller.culprit(f))) }
+                @if let Some(test) = teller.test(f) { dt { "Test" } dd { (test) } }
                 @if !place.is_empty() {
                     dt { @if made.is_some() { "Made in" } @else if taken { "Taken in" } @else { "Where" } }
                     dd { @for (i, frame) in place.iter().enumerate() {

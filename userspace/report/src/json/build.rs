@@ -70,12 +70,18 @@ pub(crate) fn finding(names: &Names<'_>, f: &engine::Finding) -> lines::Finding 
         entity: entity(names, *about),
         count: *count,
         bytes: *bytes,
+        test: names.test_of_finding(f).map(test),
         event: event(names, broke, true),
         earlier: conflict.as_ref().map(|e| event(names, e, true)),
         holders: holders.iter().map(|h| holder(names, h)).collect(),
         life: life.iter().map(|e| event(names, e, false)).collect(),
         advice: rule.advice.to_owned(),
     }
+}
+
+fn test(test: crate::attribution::Test) -> lines::Test {
+    let crate::attribution::Test { runner, suite, name } = test;
+    lines::Test { runner: runner.name().to_owned(), suite, name }
 }
 
 fn entity(names: &Names<'_>, e: engine::Entity) -> lines::Entity {

@@ -118,6 +118,9 @@ pub struct Finding {
     pub count: u64,
     /// their bytes together
     pub bytes: u64,
+    /// the test of a test run that it belongs to, where that can be told
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test: Option<Test>,
     /// the event that broke the rule, or the last chance to keep it
     pub event: Event,
     /// the earlier event that it conflicts with; for leaks the acquisition
@@ -129,6 +132,19 @@ pub struct Finding {
     pub life: Vec<Event>,
     /// what to do
     pub advice: String,
+}
+
+/// A test, as its runner names it.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Test {
+    /// `meson`, `ctest`, `cargo`, `nextest`, `igt`, `pytest`, `prove`, `make`
+    pub runner: String,
+    /// what the runner groups it by, where it does
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suite: Option<String>,
+    /// its name
+    pub name: String,
 }
 
 /// Something with an identity.

@@ -6,6 +6,7 @@ use gemscope_engine::{Class, Finding, Holder, LifeEvent, RuleId};
 
 use super::paint::{Palette, paint, prose};
 use super::stack::Told;
+use crate::escape;
 use crate::names::{Names, number, size};
 
 /// Where the text of a labelled line begins.
@@ -38,6 +39,9 @@ impl Teller<'_> {
         }
         self.labelled(out, "what", &self.what(f))?;
         self.labelled(out, "who", &self.names.process(self.culprit(f)))?;
+        if let Some(test) = self.test(f) {
+            self.labelled(out, "test", &test)?;
+        }
         let first = format!("   {:<11}", "what to do");
         prose(out, self.palette.faint, &first, INDENT, rule.advice)?;
         let mut told = Told::default();
@@ -64,6 +68,11 @@ impl Teller<'_> {
             Some(taken) if f.rule.class() == Class::Leak => taken.at.tgid,
             _ => f.event.at.tgid,
         }
+    }
+
+    /// The test that was running, in words.
+    pub fn test(&self, f: &Finding) -> Option<String> {
+        self.names.test_of_finding(f).map(|test| escape::long(test.text().as_bytes()))
     }
 
     pub fn what(&self, f: &Finding) -> String {

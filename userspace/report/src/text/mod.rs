@@ -9,6 +9,7 @@ mod notes;
 pub(crate) mod paint;
 pub(crate) mod stack;
 mod survey;
+mod tests;
 pub(crate) mod verdict;
 
 use std::fmt::{self, Write};
@@ -46,7 +47,8 @@ pub fn report(out: &mut dyn Write, names: &Names<'_>, palette: &Palette) -> fmt:
     }
     near_miss::tell(out, &teller, &judgement.near_misses)?;
     verdict::doubts(out, palette, judgement)?;
-    notes::tell(out, palette, names)
+    notes::tell(out, palette, names)?;
+    tests::tell(out, palette, names)
 }
 
 /// Writes the answer in one line only.
