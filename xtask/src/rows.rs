@@ -4,6 +4,7 @@
 //! `lines` name; all rows of a line share one boot, in the order of the table. To add one, add it to [`ROWS`]; `cargo xtask vm-matrix
 //! --kernel 6.1 --filter NAME` runs it alone. What a row leaves in its folder is brought back, and stays in the build folder when it fails.
 
+mod flight;
 mod monitor;
 mod row;
 mod snapshot;
@@ -328,6 +329,9 @@ pub const ROWS: &[Row] = &[
     snapshot::SNAPSHOT,
     monitor::AS_TEXT,
     monitor::UNREAD,
+    flight::FOUND,
+    flight::SCOPED,
+    flight::ON_FAILURE,
     row(
         "ends",
         "judged -- sh -c 'gemclient killed-by-abort; gemclient exit-nonzero; gemclient killed-midway; \

@@ -229,6 +229,7 @@ pub(crate) fn config(header: &TraceHeader, options: &Options, context: &mut Cont
         missing: header.missing_probes().collect(),
         off: header.off_probes().collect(),
         filtered: !header.filters.is_empty(),
+        midway: header.records_before > 0,
         ..Config::default()
     }
 }

@@ -6,6 +6,7 @@
 //! settle record says that leaks may be judged now. All of it goes into the trace too, so that a replay says the same.
 
 mod children;
+mod flight;
 mod header;
 mod options;
 mod output;
@@ -13,6 +14,7 @@ mod recorder;
 mod signals;
 mod watch;
 
+pub use flight::{Flight, Keeper};
 pub use header::{Facts, config, header, missing_for};
 pub use options::resolve;
 pub use output::{Output, Written, with_file};

@@ -13,9 +13,23 @@ const ENDING: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 /// The signals that have arrived.
 pub struct Signals(SignalFd);
 
+/// Asks for a trace of what the flight recorder has.
+pub const WRITE: Signal = Signal::SIGUSR2;
+
+/// What one asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// To come to an end.
+    End,
+    /// To write what the flight recorder has.
+    Write,
+}
+
 /// One that has arrived.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrived {
+    /// what for
+    pub asks: Asks,
     /// which
     pub signal: i32,
     /// A process sent it to gemscope alone. Otherwise the terminal did, and the command has had it too.
@@ -28,8 +42,16 @@ impl Signals {
     /// # Errors
     /// The kernel's refusal.
     pub fn take() -> anyhow::Result<Self> {
+        Self::take_with(&[])
+    }
+
+    /// As [`take`](Self::take), with more than those that ask for the end.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn take_with(more: &[Signal]) -> anyhow::Result<Self> {
         let mut set = SigSet::empty();
-        ENDING.iter().for_each(|s| set.add(*s));
+        ENDING.iter().chain(more).for_each(|s| set.add(*s));
         set.thread_block().context("cannot block signals")?;
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         Ok(Self(SignalFd::with_flags(&set, flags).context("cannot wait for signals")?))
@@ -46,6 +68,8 @@ impl Signals {
         /// Sent by the kernel, for the terminal (`SI_KERNEL`).
         const SI_KERNEL: i32 = 0x80;
         let info = self.0.read_signal().ok()??;
-        Some(Arrived { signal: info.ssi_signo.cast_signed(), for_us_alone: info.ssi_code != SI_KERNEL })
+        let signal = info.ssi_signo.cast_signed();
+        let asks = if signal == WRITE as i32 { Asks::Write } else { Asks::End };
+        Some(Arrived { asks, signal, for_us_alone: info.ssi_code != SI_KERNEL })
     }
 }

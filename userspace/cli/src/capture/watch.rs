@@ -15,10 +15,11 @@ use gemscope_report::plural;
 use gemscope_trace::{Definition, Definitions, TraceHeader};
 
 use super::children;
+use super::flight::{self, Because, Flight, Keeper};
 use super::header::{self, Facts};
 use super::output::{self, Output, Written};
 use super::recorder::Recorder;
-use super::signals::Signals;
+use super::signals::{self, Asks, Signals};
 use crate::pipeline::Judge;
 use crate::ui;
 
@@ -47,7 +48,11 @@ pub struct Request {
     pub kill: bool,
     /// the trace to write
     pub output: Option<PathBuf>,
-    /// keep kernel addresses in it
+    /// that trace gets another name when it is known to be wanted
+    pub renamed_later: bool,
+    /// keep the last records in memory
+    pub flight: Option<Flight>,
+    /// keep kernel addresses in traces
     pub raw_addresses: bool,
     /// what to tell the user once the probes are attached
     pub ready: Option<&'static str>,
@@ -76,6 +81,8 @@ pub struct Watched {
     pub status: Option<ExitStatus>,
     /// why watching ended
     pub ending: Ending,
+    /// the flight recorder, with all that it still has
+    pub flight: Option<Keeper>,
     /// what became of the trace
     pub written: Option<Written>,
 }
@@ -89,7 +96,10 @@ pub fn watch(request: &Request) -> anyhow::Result<Watched> {
         return Err(gemscope_live::StartError::Prerequisite(check).into());
     }
     // Before any thread: the mask is inherited.
-    let signals = Signals::take()?;
+    let signals = match request.flight {
+        Some(_) => Signals::take_with(&[signals::WRITE])?,
+        None => Signals::take()?,
+    };
     let invoker = Invoker::from_sudo()?;
     output::with_file(request.output.as_deref(), invoker.as_ref(), || {
         started(request, invoker.as_ref(), &signals)
@@ -104,6 +114,13 @@ fn started(request: &Request, invoker: Option<&Invoker>, signals: &Signals) -> a
         Some(command::hold(&request.command, invoker)?)
     };
     let mut session = Session::start(&request.options)?;
+    // Now that rights are given up: what is found out at the end would be too late.
+    let later = request
+        .flight
+        .as_ref()
+        .map(|f| &f.path)
+        .or(request.output.as_ref().filter(|_| request.renamed_later));
+    later.map_or(Ok(()), |path| flight::check_place(path))?;
     let root_tgid = held.as_ref().map_or(0, command::Held::pid);
     let words: Vec<String> = request.command.iter().map(|w| w.to_string_lossy().into_owned()).collect();
     let facts = Facts {
@@ -119,6 +136,7 @@ fn started(request: &Request, invoker: Option<&Invoker>, signals: &Signals) -> a
     header.notes.extend(note);
     let output = Output::of(request.output.as_deref(), &header)?;
     let mut recorder = Recorder::new(Judge::new(header::config(&session, &header)), output);
+    recorder.flight = request.flight.as_ref().map(|plan| Keeper::new(plan, &header)).transpose()?;
     if held.is_some() {
         recorder.own(ProbeId::Scope, &Scope { root_tgid, at_exit: request.at_exit, reserved: 0 });
     }
@@ -173,6 +191,10 @@ impl Watch<'_> {
         loop {
             let idle = self.take();
             while let Some(arrived) = signals.next() {
+                if arrived.asks == Asks::Write {
+                    self.write(Because::Asked);
+                    continue;
+                }
                 asked += 1;
                 match &self.running {
                     // It decides itself what the signal means; a second one ends the watch.
@@ -227,7 +249,21 @@ impl Watch<'_> {
             self.recorder.define(definition);
         }
         self.recorder.tick();
+        if let Some(flight) = &mut self.recorder.flight {
+            flight.sweep(&mut self.recorder.definitions, self.recorder.learner.engine());
+            if flight.is_due(self.recorder.learner.engine().findings().len()) {
+                self.write(Because::Found);
+            }
+        }
         idle
+    }
+
+    /// Writes what the flight recorder has, with the misses that the kernel has counted so far.
+    fn write(&mut self, because: Because) {
+        self.recorder.dropped(self.session.drops());
+        self.session.missed().into_iter().for_each(|record| self.recorder.stamped(record));
+        let Recorder { learner, definitions, flight: Some(flight), .. } = &mut self.recorder else { return };
+        flight.write(because, learner, definitions);
     }
 
     /// Have all processes of the command ended? Records say so; when those were lost or filtered, `/proc` does.
@@ -275,8 +311,9 @@ impl Watch<'_> {
             let text = format!("the command {}", status_words(status));
             recorder.define(Definition::Text(text.into()));
         }
+        let flight = recorder.flight.take();
         let (judge, definitions, written) = recorder.finish();
-        Watched { judge, definitions, header, status, ending, written }
+        Watched { judge, definitions, header, status, ending, flight, written }
     }
 }
 

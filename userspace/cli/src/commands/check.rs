@@ -1,16 +1,19 @@
 //! `gemscope check`: run a command, or read a trace, and assert that nothing leaks and no rule is broken.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use gemscope_common::scope;
 use gemscope_live::privileges::Invoker;
 use gemscope_probes::catalogue::Row;
-use gemscope_report::Context;
+use gemscope_report::{Context, escape};
 use gemscope_trace::Reader;
 
 use crate::args::{AtExit, CheckArgs};
-use crate::capture::{self, Ending, Request, Watched};
+use crate::capture::{self, Ending, Flight, Request, Watched};
 use crate::exit::Exit;
 use crate::model::Run;
 use crate::source::{self, Options};
@@ -33,10 +36,14 @@ fn model(source: &Source, args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
     }
     let judged = run.judge(args.output.as_deref(), args.at_exit.map(AtExit::wire));
     ui.report(&mut sink, &judged.names(), args.json)?;
-    Ok(Exit::of(&judged.judgement().verdict))
+    let exit = Exit::of(&judged.judgement().verdict);
+    if let Some(path) = args.trace_on_failure.as_deref().filter(|_| exit != Exit::Clean) {
+        run.write(path)?;
+    }
+    Ok(exit)
 }
 
-fn trace(path: &std::path::Path, args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
+fn trace(path: &Path, args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
     let reader = Reader::open(path)?;
     // A trace of a command says what it was recorded for. One of a whole machine is asserted strictly.
     let recorded = reader.header().scope.root_tgid != 0;
@@ -51,6 +58,16 @@ fn command(args: CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
     let (options, filters) = capture::resolve(&args.capture, ui.verbose)?;
     // Under sudo the report belongs to the user: it is created when gemscope has become them.
     let early = if Invoker::from_sudo()?.is_none() { Some(sink(&args)?) } else { None };
+    let wanted = args.trace_on_failure.as_deref();
+    let flight = args.trace_limit.zip(wanted).map(|(bytes, path)| Flight {
+        bytes,
+        path: path.to_owned(),
+        after: Duration::ZERO,
+        // The verdict decides, and that comes at the end.
+        keep: 0,
+        replace: true,
+    });
+    let apart = wanted.filter(|_| flight.is_none()).map(beside);
     let request = Request {
         options,
         filters,
@@ -58,21 +75,40 @@ fn command(args: CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
         grace: Duration::from_millis(args.grace),
         limit: args.timeout.map(Duration::from_secs_f64),
         kill: true,
-        output: args.output.clone(),
+        output: args.output.clone().or(apart.clone()),
+        renamed_later: apart.is_some(),
+        flight,
         raw_addresses: false,
         ready: None,
         command: args.command.clone(),
     };
-    let watched = capture::watch(&request)?;
+    let watched = capture::watch(&request).inspect_err(|_| apart.iter().for_each(remove))?;
     let mut sink = match early {
         Some(sink) => sink,
         None => sink(&args)?,
     };
-    let Watched { judge, definitions, header, status, ending, written } = watched;
+    let Watched { judge, definitions, header, status, ending, flight, written } = watched;
     let mut context = Context::of_trace(&header, |p| Row::of(p).map(|row| row.blind));
     context.status = outcome(status, ending, &request);
-    if let Some(written) = &written {
-        context.trace = written.path.to_string_lossy().into_owned();
+    let clean = Exit::of(&judge.judgement().verdict) == Exit::Clean;
+    if let Some(keeper) = flight.filter(|_| !clean) {
+        keeper.finish(true, &judge, &definitions);
+    }
+    let trace = match (&apart, wanted) {
+        (Some(apart), Some(path)) if !clean => {
+            let shown = || format!("cannot call the trace `{}`: it is in `{}`", shown(path), shown(apart));
+            fs::rename(apart, path).with_context(shown)?;
+            Some(path)
+        }
+        (Some(apart), _) => {
+            remove(apart);
+            None
+        }
+        (None, Some(path)) => Some(path).filter(|_| !clean),
+        (None, None) => written.as_ref().map(|w| w.path.as_path()),
+    };
+    if let Some(path) = trace {
+        context.trace = path.to_string_lossy().into_owned();
     }
     let judged = source::conclude(judge, context, definitions);
     ui.report(&mut sink, &judged.names(), args.json)?;
@@ -81,6 +117,23 @@ fn command(args: CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
 
 fn sink(args: &CheckArgs) -> anyhow::Result<Sink> {
     Sink::file_or(args.report.as_deref(), Sink::Stderr)
+}
+
+/// Where a trace lies until it is known to be wanted.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    name.into()
+}
+
+/// Removes a trace that nobody wants.
+fn remove(path: &PathBuf) {
+    // One that is not there was not created.
+    let _ = fs::remove_file(path);
+}
+
+fn shown(path: &Path) -> String {
+    escape::long(path.to_string_lossy().as_bytes())
 }
 
 /// What became of the command, in words.

@@ -1,19 +1,27 @@
-//! `gemscope record -o FILE`: write what the kernel does into a trace.
+//! `gemscope record -o FILE`: write what the kernel does into a trace, or with `--ring` its end when something was found.
 
 use std::path::Path;
 use std::time::Duration;
 
 use gemscope_common::scope;
-use gemscope_report::{escape, plural, size};
+use gemscope_probes::catalogue::Row;
+use gemscope_report::{Context, escape, plural, size};
+use gemscope_trace::Definitions;
 
-use crate::args::RecordArgs;
-use crate::capture::{self, Ending, Request};
+use crate::args::{FlightArgs, RecordArgs};
+use crate::capture::{self, Ending, Flight, Keeper, Request};
 use crate::exit::Exit;
 use crate::model::Run;
-use crate::ui::{self, Ui};
+use crate::pipeline::Judge;
+use crate::source;
+use crate::ui::{self, Sink, Ui};
 
 pub fn run(args: RecordArgs, ui: &Ui) -> anyhow::Result<Exit> {
+    let flight = flight(&args);
     if let Some(source) = &args.model.source {
+        if let Some(plan) = &flight {
+            return model(Run::of(source, &args.model)?, plan, &args, ui);
+        }
         let summary = Run::of(source, &args.model)?.write(&args.output)?;
         ui::say(&format!(
             "{} in {}, none lost",
@@ -32,11 +40,18 @@ pub fn run(args: RecordArgs, ui: &Ui) -> anyhow::Result<Exit> {
         grace: Duration::from_millis(args.grace),
         limit: args.duration.map(Duration::from_secs_f64),
         kill: false,
-        output: Some(args.output),
+        output: Some(args.output).filter(|_| flight.is_none()),
+        renamed_later: false,
+        flight,
         raw_addresses: args.raw_addresses,
         ready: (alone && args.duration.is_none()).then_some("recording; end it with Ctrl-C"),
     };
     let watched = capture::watch(&request)?;
+    if let Some(keeper) = watched.flight {
+        keeper.finish(args.flight.at_end, &watched.judge, &watched.definitions);
+        let context = Context::of_trace(&watched.header, |p| Row::of(p).map(|row| row.blind));
+        return found(watched.judge, context, watched.definitions, ui);
+    }
     let Some(written) = watched.written else { return Ok(Exit::CannotRun) };
     let Some(summary) = written.summary else {
         // Why was said when it happened.
@@ -49,6 +64,37 @@ pub fn run(args: RecordArgs, ui: &Ui) -> anyhow::Result<Exit> {
         ui::say("the command goes on, unwatched");
     }
     judge_it(&written.path)
+}
+
+/// What the options say of the flight recorder.
+fn flight(args: &RecordArgs) -> Option<Flight> {
+    let FlightArgs { ring, after, keep, at_end: _ } = args.flight;
+    let after = Duration::from_secs_f64(after);
+    Some(Flight { bytes: ring?, path: args.output.clone(), after, keep, replace: false })
+}
+
+fn model(run: Run, plan: &Flight, args: &RecordArgs, ui: &Ui) -> anyhow::Result<Exit> {
+    let mut keeper = Keeper::new(plan, run.header())?;
+    let (config, context, definitions, records) = run.into_parts();
+    let mut judge = Judge::new(config);
+    judge.ingest(&records);
+    judge.finish();
+    keeper.records(&records);
+    keeper.finish(args.flight.at_end, &judge, &definitions);
+    found(judge, context, definitions, ui)
+}
+
+/// Tells what was found in all that was seen, of which a trace may have the end only.
+fn found(judge: Judge, context: Context, definitions: Definitions, ui: &Ui) -> anyhow::Result<Exit> {
+    let counts = judge.engine().counts();
+    let findings = plural(judge.engine().findings().len() as u64, "finding", "findings");
+    let seen = plural(counts.records, "record", "records");
+    ui::say(&format!("{seen} seen, {}, {findings}", ui::lost(counts.drops)));
+    if !judge.engine().findings().is_empty() {
+        let judged = source::conclude(judge, context, definitions);
+        ui.report(&mut Sink::Stderr, &judged.names(), false)?;
+    }
+    Ok(Exit::Clean)
 }
 
 fn judge_it(path: &Path) -> anyhow::Result<Exit> {
