@@ -56,7 +56,9 @@ pub struct Keeper {
     /// traces written because of findings
     written: u32,
     due: Option<Due>,
-    writing: Option<JoinHandle<()>>,
+    writing: Option<JoinHandle<bool>>,
+    /// a trace could not be written
+    failed: bool,
     swept: usize,
 }
 
@@ -72,8 +74,9 @@ impl Keeper {
     /// Begins.
     ///
     /// # Errors
-    /// There is no memory for it.
+    /// There is no memory for it, or traces cannot be written where they are wanted.
     pub fn new(plan: &Flight, header: &TraceHeader) -> anyhow::Result<Self> {
+        check_place(&plan.path)?;
         Ok(Self {
             flight: Some(gemscope_trace::Flight::new(plan.bytes, header.raw_addresses)?),
             plan: plan.clone(),
@@ -83,6 +86,7 @@ impl Keeper {
             written: 0,
             due: None,
             writing: None,
+            failed: false,
             swept: 0,
         })
     }
@@ -143,21 +147,28 @@ impl Keeper {
         self.written += u32::from(because == Because::Found);
         self.due = None;
         let plan = self.plan.clone();
-        let work = move || match store(&flown, &plan, &header, definitions) {
-            Ok(told) => ui::say(&format!("{told}, because {why}")),
-            Err(error) => ui::say(&format!("{error:#}")),
+        let work = move || {
+            let stored = store(&flown, &plan, &header, definitions);
+            match &stored {
+                Ok(told) => ui::say(&format!("{told}, because {why}")),
+                Err(error) => ui::say(&format!("{error:#}")),
+            }
+            stored.is_ok()
         };
         match std::thread::Builder::new().name("flight".to_owned()).spawn(work) {
             Ok(thread) => self.writing = Some(thread),
-            Err(error) => ui::say(&format!("cannot start a thread to write a trace: {error}")),
+            Err(error) => {
+                ui::say(&format!("cannot start a thread to write a trace: {error}"));
+                self.failed = true;
+            }
         }
     }
 
     /// Waits for a trace that is being written.
-    pub fn join(&mut self) {
+    fn join(&mut self) {
         if let Some(thread) = self.writing.take() {
-            // Whatever became of it has been said.
-            let _ = thread.join();
+            // Why it failed has been said.
+            self.failed |= !thread.join().unwrap_or(false);
         }
     }
 
@@ -194,12 +205,13 @@ impl Keeper {
         }
     }
 
-    /// The end: writes what is owed, or what there is if `always`.
-    pub fn finish(mut self, always: bool, judge: &Judge, definitions: &Definitions) {
+    /// The end: writes what is owed, or what there is if `always`. Could everything be written?
+    pub fn finish(mut self, always: bool, judge: &Judge, definitions: &Definitions) -> bool {
         if always || self.owes(judge.engine().findings().len()) {
             self.write(Because::Ended, judge, definitions);
         }
         self.join();
+        self.flight.is_some() && !self.failed
     }
 
     /// What was found so far, with all that was seen and not only what is kept.

@@ -115,11 +115,7 @@ fn started(request: &Request, invoker: Option<&Invoker>, signals: &Signals) -> a
     };
     let mut session = Session::start(&request.options)?;
     // Now that rights are given up: what is found out at the end would be too late.
-    let later = request
-        .flight
-        .as_ref()
-        .map(|f| &f.path)
-        .or(request.output.as_ref().filter(|_| request.renamed_later));
+    let later = request.output.as_ref().filter(|_| request.renamed_later);
     later.map_or(Ok(()), |path| flight::check_place(path))?;
     let root_tgid = held.as_ref().map_or(0, command::Held::pid);
     let words: Vec<String> = request.command.iter().map(|w| w.to_string_lossy().into_owned()).collect();

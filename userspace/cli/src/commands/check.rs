@@ -91,9 +91,8 @@ fn command(args: CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
     let mut context = Context::of_trace(&header, |p| Row::of(p).map(|row| row.blind));
     context.status = outcome(status, ending, &request);
     let clean = Exit::of(&judge.judgement().verdict) == Exit::Clean;
-    if let Some(keeper) = flight.filter(|_| !clean) {
-        keeper.finish(true, &judge, &definitions);
-    }
+    // Why it could not be written is said; the verdict stands.
+    let kept = flight.filter(|_| !clean).is_some_and(|keeper| keeper.finish(true, &judge, &definitions));
     let trace = match (&apart, wanted) {
         (Some(apart), Some(path)) if !clean => {
             let shown = || format!("cannot call the trace `{}`: it is in `{}`", shown(path), shown(apart));
@@ -104,7 +103,7 @@ fn command(args: CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
             remove(apart);
             None
         }
-        (None, Some(path)) => Some(path).filter(|_| !clean),
+        (None, Some(path)) => Some(path).filter(|_| kept),
         (None, None) => written.as_ref().map(|w| w.path.as_path()),
     };
     if let Some(path) = trace {

@@ -48,9 +48,10 @@ pub fn run(args: RecordArgs, ui: &Ui) -> anyhow::Result<Exit> {
     };
     let watched = capture::watch(&request)?;
     if let Some(keeper) = watched.flight {
-        keeper.finish(args.flight.at_end, &watched.judge, &watched.definitions);
+        let written = keeper.finish(args.flight.at_end, &watched.judge, &watched.definitions);
         let context = Context::of_trace(&watched.header, |p| Row::of(p).map(|row| row.blind));
-        return found(watched.judge, context, watched.definitions, ui);
+        found(watched.judge, context, watched.definitions, ui)?;
+        return Ok(if written { Exit::Clean } else { Exit::CannotRun });
     }
     let Some(written) = watched.written else { return Ok(Exit::CannotRun) };
     let Some(summary) = written.summary else {
@@ -80,12 +81,13 @@ fn model(run: Run, plan: &Flight, args: &RecordArgs, ui: &Ui) -> anyhow::Result<
     judge.ingest(&records);
     judge.finish();
     keeper.records(&records);
-    keeper.finish(args.flight.at_end, &judge, &definitions);
-    found(judge, context, definitions, ui)
+    let written = keeper.finish(args.flight.at_end, &judge, &definitions);
+    found(judge, context, definitions, ui)?;
+    Ok(if written { Exit::Clean } else { Exit::CannotRun })
 }
 
 /// Tells what was found in all that was seen, of which a trace may have the end only.
-fn found(judge: Judge, context: Context, definitions: Definitions, ui: &Ui) -> anyhow::Result<Exit> {
+fn found(judge: Judge, context: Context, definitions: Definitions, ui: &Ui) -> anyhow::Result<()> {
     let counts = judge.engine().counts();
     let findings = plural(judge.engine().findings().len() as u64, "finding", "findings");
     let seen = plural(counts.records, "record", "records");
@@ -94,7 +96,7 @@ fn found(judge: Judge, context: Context, definitions: Definitions, ui: &Ui) -> a
         let judged = source::conclude(judge, context, definitions);
         ui.report(&mut Sink::Stderr, &judged.names(), false)?;
     }
-    Ok(Exit::Clean)
+    Ok(())
 }
 
 fn judge_it(path: &Path) -> anyhow::Result<Exit> {
