@@ -47,10 +47,13 @@ pub fn run(args: RecordArgs, ui: &Ui) -> anyhow::Result<Exit> {
         ready: (alone && args.duration.is_none()).then_some("recording; end it with Ctrl-C"),
     };
     let watched = capture::watch(&request)?;
+    let goes_on = watched.ending != Ending::Ended && watched.status.is_none() && !alone;
+    let leave = || if goes_on { ui::say("the command goes on, unwatched") };
     if let Some(keeper) = watched.flight {
         let written = keeper.finish(args.flight.at_end, &watched.judge, &watched.definitions);
         let context = Context::of_trace(&watched.header, |p| Row::of(p).map(|row| row.blind));
         found(watched.judge, context, watched.definitions, ui)?;
+        leave();
         return Ok(if written { Exit::Clean } else { Exit::CannotRun });
     }
     let Some(written) = watched.written else { return Ok(Exit::CannotRun) };
@@ -61,9 +64,7 @@ pub fn run(args: RecordArgs, ui: &Ui) -> anyhow::Result<Exit> {
     let counts = watched.judge.engine().counts();
     let lost = ui::lost(counts.drops);
     ui::say(&format!("{} in {}, {lost}", plural(summary.records, "record", "records"), size(summary.bytes)));
-    if watched.ending != Ending::Ended && watched.status.is_none() && !alone {
-        ui::say("the command goes on, unwatched");
-    }
+    leave();
     judge_it(&written.path)
 }
 
