@@ -97,7 +97,7 @@ fn end_of(trace: &str, path: &Path) {
     let mut reader = Reader::open(tests().join(trace)).unwrap();
     let header = TraceHeader { raw_addresses: true, ..reader.header().clone() };
     let options = Options { block_records: 64, ..Options::default() };
-    let mut flight = Flight::with_options(40_000, true, options).unwrap();
+    let mut flight = Flight::with_options(4_000, true, options).unwrap();
     let mut batch = Vec::new();
     while reader.next_batch(&mut batch).unwrap().is_some() {
         batch.iter().for_each(|r| flight.write(r).unwrap());
