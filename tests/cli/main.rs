@@ -5,6 +5,7 @@ mod conformance;
 mod errors;
 mod explore;
 mod export;
+mod flight;
 mod golden;
 mod help;
 mod model;

@@ -5,6 +5,7 @@
 //! --kernel 6.1 --filter NAME` runs it alone. What a row leaves in its folder is brought back, and stays in the build folder when it fails.
 
 mod assert;
+mod flight;
 mod monitor;
 mod row;
 mod snapshot;
@@ -332,6 +333,9 @@ const ROWS: &[Row] = &[
     test_runs::BY_BUILD_FOLDER,
     monitor::AS_TEXT,
     monitor::UNREAD,
+    flight::FOUND,
+    flight::SCOPED,
+    flight::ON_FAILURE,
     row(
         "ends",
         "judged -- sh -c 'gemclient killed-by-abort; gemclient exit-nonzero; gemclient killed-midway; \

@@ -136,6 +136,12 @@ pub struct CheckArgs {
     /// Write a trace too
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Write a trace, and keep it only if the verdict is not clean
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "trace"])]
+    pub trace_on_failure: Option<PathBuf>,
+    /// Keep at most this much for that trace, as 64M: its end, in memory; without it, the whole trace goes to the disk first
+    #[arg(long, value_name = "SIZE", value_parser = values::flight, requires = "trace_on_failure")]
+    pub trace_limit: Option<usize>,
     /// Write the report to this file instead of stderr
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
@@ -181,7 +187,9 @@ Exit codes are about the verdict only; the report tells CMD's own status:
 #[derive(Debug, Args)]
 #[command(
     after_help = "Without CMD it records until Ctrl-C, or for --duration. A recording is not judged: that is\n\
-                        `gemscope replay FILE`."
+                        `gemscope replay FILE`.\n\
+                        With --ring nothing is written until something is found, or until SIGUSR2 asks for it: then FILE,\n\
+                        FILE.2, FILE.3 and so on. No file is written over."
 )]
 pub struct RecordArgs {
     /// The trace to write
@@ -196,6 +204,9 @@ pub struct RecordArgs {
     /// Store kernel addresses as they are instead of stand-ins
     #[arg(long, conflicts_with = "source")]
     pub raw_addresses: bool,
+    /// When to write what
+    #[command(flatten)]
+    pub flight: FlightArgs,
     /// The model instead of a kernel
     #[command(flatten)]
     pub model: ModelArgs,
@@ -205,6 +216,24 @@ pub struct RecordArgs {
     /// A command to run and record
     #[arg(last = true, value_name = "CMD", conflicts_with_all = ["source", "seed", "worst"])]
     pub command: Vec<OsString>,
+}
+
+/// The flight recorder: nothing on the disk until it is worth it.
+#[derive(Clone, Debug, Default, Args)]
+pub struct FlightArgs {
+    /// Keep the last records in memory, this much of encoded trace, as 64M; write them when something is found. The buffer of
+    /// the kernel is --ring-size
+    #[arg(long, value_name = "SIZE", value_parser = values::flight, help_heading = "Flight recorder")]
+    pub ring: Option<usize>,
+    /// Write so long after a finding that what follows is in the trace too, or before the finding is out of the ring
+    #[arg(long, value_name = "SECS", value_parser = values::seconds, default_value = "1", requires = "ring", help_heading = "Flight recorder")]
+    pub after: f64,
+    /// Write at most so many traces because of findings
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), default_value_t = 8, requires = "ring", help_heading = "Flight recorder")]
+    pub keep: u32,
+    /// Write at the end too, whatever was found
+    #[arg(long, requires = "ring", help_heading = "Flight recorder")]
+    pub at_end: bool,
 }
 
 /// The executable kernel as the source of records: no root, no GPU.

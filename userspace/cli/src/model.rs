@@ -82,6 +82,12 @@ impl Run {
         Self { header: header(scenario, era, &which, k.facts()), processes, records }
     }
 
+    /// What a trace of it says about itself.
+    #[must_use]
+    pub const fn header(&self) -> &TraceHeader {
+        &self.header
+    }
+
     fn definitions(&self) -> impl Iterator<Item = Definition> {
         self.processes.iter().cloned().map(Definition::Process)
     }

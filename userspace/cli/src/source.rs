@@ -1,6 +1,7 @@
 //! A trace as the source of a judgement: from the file to the report's facts.
 
 use std::io::{self, IsTerminal as _, Read, Seek, Write as _};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -12,6 +13,7 @@ use gemscope_report::{Context, Names, events, number, plural};
 use gemscope_trace::{Definitions, End, PrefetchReader, Reader, TraceHeader};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::capture::Keeper;
 use crate::pipeline::{Judge, at_exit_word};
 
 /// How to judge a trace.
@@ -47,6 +49,16 @@ impl Judged {
             directory: self.judge.directory(),
             definitions: &self.definitions,
         }
+    }
+
+    /// The trace of it is in this file.
+    pub(crate) fn written_to(&mut self, path: &Path) {
+        self.context.trace = path.to_string_lossy().into_owned();
+    }
+
+    /// Writes what a flight recorder has of it. Was it written?
+    pub(crate) fn write_flight(&self, keeper: Keeper) -> bool {
+        keeper.finish(true, &self.judge, &self.definitions)
     }
 
     /// What the engine said.
@@ -245,6 +257,7 @@ pub(crate) fn config(header: &TraceHeader, options: &Options, context: &mut Cont
         missing: header.missing_probes().collect(),
         off: header.off_probes().collect(),
         filtered: !header.filters.is_empty(),
+        midway: header.records_before > 0,
         ..Config::default()
     }
 }

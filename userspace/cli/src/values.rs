@@ -184,6 +184,13 @@ pub fn ring_size(text: &str) -> Result<usize, String> {
     if RING.contains(&bytes) { Ok(bytes) } else { Err(wrong()) }
 }
 
+/// How much a flight recorder keeps.
+pub fn flight(text: &str) -> Result<usize, String> {
+    /// Less is over before anybody has looked.
+    const LEAST: usize = 64 << 10;
+    bytes(text).filter(|n| *n >= LEAST).ok_or_else(|| "give a size from 64K, as 512K or 64M".to_owned())
+}
+
 /// A size of memory.
 pub fn memory(text: &str) -> Result<usize, String> {
     bytes(text).filter(|n| *n > 0).ok_or_else(|| "give a size, as 512M or 8G".to_owned())

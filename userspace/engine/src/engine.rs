@@ -32,6 +32,8 @@ pub struct Config {
     pub off: Vec<ProbeId>,
     /// Filters left out a part of the machine.
     pub filtered: bool,
+    /// Records from before the first one are not there, and were seen once: nothing is known to be closed at the beginning.
+    pub midway: bool,
     /// Findings kept; later ones are counted only.
     pub max_findings: usize,
 }
@@ -45,6 +47,7 @@ impl Default for Config {
             missing: Vec::new(),
             off: Vec::new(),
             filtered: false,
+            midway: false,
             max_findings: 10_000,
         }
     }
@@ -108,10 +111,11 @@ impl Engine {
     #[must_use]
     pub fn new(config: Config) -> Self {
         let at_exit = config.at_exit.unwrap_or(gemscope_common::scope::IGNORE);
+        let doubts = if config.midway { vec![Doubt::Midway] } else { Vec::new() };
         Self {
+            threads: Threads::new(config.midway),
+            state: State::new(config.midway),
             config,
-            state: State::new(),
-            threads: Threads::default(),
             reach: Reach::default(),
             at_exit,
             left: Vec::new(),
@@ -123,7 +127,7 @@ impl Engine {
             counts_seen: false,
             findings: Vec::new(),
             granted: None,
-            doubts: Vec::new(),
+            doubts,
             seq: 0,
             drops: 0,
             unknown: 0,

@@ -314,6 +314,8 @@ pub enum Doubt {
     Missed(u16, u64),
     /// The trace is damaged or cut.
     Gap,
+    /// The trace begins in mid-run: what a flight recorder had let go of.
+    Midway,
     /// Processes of the scope were still alive when the judging ended.
     StillRunning(u32),
     /// The fds of this many processes could not be read.

@@ -120,8 +120,10 @@ impl Engine {
         if h.phase != Life::Creating || h.released_early || h.allowed || !self.allows_seen && fixed {
             return;
         }
-        // Where the permission is not seen, the close may have come after it.
-        let tainted = self.state.stale(h.sure) || !self.allows_seen;
+        // Where the permission is not seen, the close may have come after it; and in a file of which not all is known, an older
+        // handle may be meant.
+        let stale = self.state.stale(h.sure) || self.state.stale(self.state.files[h.file].sure);
+        let tainted = stale || !self.allows_seen;
         let (created, object) = (h.created, h.object);
         let mut entity = self.handle_entity(key);
         if let Entity::Handle { handle, .. } = &mut entity {

@@ -8,6 +8,9 @@ use crate::finding::{Doubt, Stamp};
 impl Engine {
     pub(crate) fn on_process(&mut self, probe: ProbeId, record: &Record, at: Stamp) {
         let p: &Process = record.payload();
+        if self.config.midway && probe == ProbeId::Fork {
+            self.threads.born(p.child_tid, self.state.epoch);
+        }
         match probe {
             // A thread of the same process changes nothing here.
             ProbeId::Fork if p.child_tgid != at.tgid => {

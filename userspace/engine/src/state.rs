@@ -85,12 +85,19 @@ pub(crate) struct State {
     pub pre_existing: u64,
     /// The present loss epoch.
     pub epoch: u32,
+    /// What is older than the trace may be in the middle of anything.
+    midway: bool,
 }
 
 impl State {
-    /// A ledger without entities, in the first loss epoch.
-    pub fn new() -> Self {
-        Self { epoch: 1, ..Self::default() }
+    /// A ledger without entities, in the first loss epoch, of a trace that begins in mid-run or does not.
+    pub fn new(midway: bool) -> Self {
+        Self { epoch: 1, midway, ..Self::default() }
+    }
+
+    /// The epoch in which what is older than the trace is known.
+    const fn sure_of_older(&self) -> u32 {
+        if self.midway { 0 } else { self.epoch }
     }
 
     /// The file at this address; one older than the trace is made up.
@@ -105,7 +112,9 @@ impl State {
             Some(key) => *key,
             None => {
                 self.pre_existing += 1;
-                self.new_file(addr, u32::MAX, 0, Stamp::default())
+                let key = self.new_file(addr, u32::MAX, 0, Stamp::default());
+                self.files[key].sure = self.sure_of_older();
+                key
             }
         };
         self.last_file = Some((addr, key));
@@ -194,6 +203,7 @@ impl State {
                 self.pre_existing += 1;
                 let key = self.new_object(p, Stamp::default(), false);
                 self.objects[key].had_handle = p.handle_count > 0;
+                self.objects[key].sure = self.sure_of_older();
                 key
             }
         }
@@ -276,6 +286,7 @@ impl State {
                 let key = self.new_buf(addr, ino, 0, Stamp::default(), false);
                 // Only a birth makes it another one.
                 (self.bufs[key].released, self.bufs[key].released_in) = (ended, self.epoch);
+                self.bufs[key].sure = self.sure_of_older();
                 key
             }
         }

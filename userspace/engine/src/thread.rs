@@ -86,11 +86,27 @@ pub(crate) struct Threads {
     list: Vec<Thread>,
     tids: Vec<u32>,
     last: Option<(u32, u32)>,
+    /// A thread may be in the middle of calls when it is first met.
+    midway: bool,
 }
 
 impl Threads {
     /// Idle threads are forgotten beyond this many.
     const KEEP: usize = 8192;
+
+    /// Threads of a trace that begins with the first thing they did, or in the middle of it.
+    pub fn new(midway: bool) -> Self {
+        Self { midway, ..Self::default() }
+    }
+
+    /// A thread begins its life: it is in no call.
+    pub fn born(&mut self, tid: u32, epoch: u32) {
+        let ix = self.slot(tid, epoch);
+        let t = self.at(ix);
+        if t.epoch == epoch && t.frames.is_empty() {
+            t.unsynced = false;
+        }
+    }
 
     /// The index of a thread, for [`Self::at`].
     pub fn slot(&mut self, tid: u32, epoch: u32) -> usize {
@@ -102,10 +118,11 @@ impl Threads {
         if self.list.len() >= Self::KEEP {
             self.forget_idle();
         }
+        let unsynced = self.midway;
         let ix = *self.by_tid.entry(tid).or_insert_with(|| {
             self.list.push(Thread {
                 epoch,
-                unsynced: false,
+                unsynced,
                 whole: false,
                 destroying: None,
                 installed: None,
@@ -144,7 +161,8 @@ impl Threads {
         self.by_tid.clear();
         self.last = None;
         for (thread, tid) in list.into_iter().zip(tids) {
-            if !thread.frames.is_empty() || thread.unsynced {
+            // Where threads are met in the middle of calls, one that is met again is as good as one that was kept.
+            if !thread.frames.is_empty() || thread.unsynced && !self.midway {
                 self.by_tid.insert(tid, self.list.len() as u32);
                 self.list.push(thread);
                 self.tids.push(tid);

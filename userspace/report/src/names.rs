@@ -312,6 +312,10 @@ pub fn doubt(doubt: Doubt) -> (String, &'static str) {
             "the trace is damaged or cut: records are missing".to_owned(),
             "copy the trace again if the original is whole, or record again",
         ),
+        Doubt::Midway => (
+            "the trace begins in mid-run: what happened before is not in it".to_owned(),
+            "record with a bigger --ring, or with -o alone for a trace from the beginning",
+        ),
         Doubt::StillRunning(n) => (
             format!(
                 "{} still running when the judging ended",

@@ -9,7 +9,7 @@ use std::io::{self, Cursor};
 use criterion::{Criterion, Throughput};
 use gemscope_common::Record;
 use gemscope_trace::sample::{Shape, Workload};
-use gemscope_trace::{PrefetchReader, Reader, TraceHeader, Writer};
+use gemscope_trace::{Flight, PrefetchReader, Reader, TraceHeader, Writer};
 
 const RECORDS: usize = 400_000;
 
@@ -89,6 +89,32 @@ fn processor_time() {
     println!("  write, pseudonyms     {:6.1} ns", least(|| drop(written(&records, false))));
     println!("  write, raw addresses  {:6.1} ns", least(|| drop(written(&records, true))));
     println!("  read                  {:6.1} ns", least(|| assert_eq!(read(&bytes), RECORDS as u64)));
+    flight(&records);
+}
+
+/// What a record costs where nothing is kept, where it goes to a file, and in a flight recorder of the size of 64 MiB and of 1 MiB.
+fn flight(records: &[Record]) {
+    let none = least(|| records.iter().for_each(|record| drop(black_box(*record))));
+    let path = std::env::temp_dir().join(format!("gemscope-bench-{}.gemtrace", std::process::id()));
+    let file = least(|| {
+        let written = Writer::create(&path, &header(false)).and_then(|mut writer| {
+            records.iter().try_for_each(|record| writer.write(record))?;
+            writer.finish()
+        });
+        assert!(written.is_ok());
+    });
+    drop(std::fs::remove_file(&path));
+    println!("  no output             {none:6.1} ns");
+    println!("  file                  {file:6.1} ns");
+    for megabytes in [64, 1] {
+        let ring = least(|| {
+            let kept = Flight::new(megabytes << 20, false)
+                .and_then(|mut flight| records.iter().try_for_each(|record| flight.write(record)));
+            assert!(kept.is_ok());
+        });
+        let ratio = ring / file;
+        println!("  flight ring, {megabytes:2} MiB   {ring:6.1} ns, {ratio:.2} times the file's");
+    }
 }
 
 fn speed(criterion: &mut Criterion) {

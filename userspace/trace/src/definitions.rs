@@ -158,6 +158,13 @@ impl Definitions {
         processes.chain(stacks).chain(symbols).chain(texts).chain(cases)
     }
 
+    /// Forgets who a process was and what its addresses were called, of all processes but these. Stacks, the kernel's names
+    /// and notes stay: there are never many of them.
+    pub fn retain_processes(&mut self, keep: impl Fn(u32) -> bool) {
+        self.processes.retain(|tgid, _| keep(*tgid));
+        self.symbols.retain(|(tgid, _), _| *tgid == 0 || keep(*tgid));
+    }
+
     /// How many definitions the table has.
     #[must_use]
     pub fn len(&self) -> usize {

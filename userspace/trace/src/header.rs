@@ -44,8 +44,17 @@ pub struct TraceHeader {
     pub raw_addresses: bool,
     /// where the records come from: empty or `kernel`, or `model`
     pub source: String,
+    /// records that were seen before the first one of this trace and are not in it: a flight recorder had let go of them.
+    /// 0: nothing is missing at the beginning
+    #[serde(skip_serializing_if = "is_zero")]
+    pub records_before: u64,
     /// anything else worth saying, one sentence each
     pub notes: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// One probe of the catalogue and what became of it.

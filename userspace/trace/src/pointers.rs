@@ -91,6 +91,7 @@ const CACHE: usize = 1024;
 ///
 /// Four Feistel rounds keyed by SipHash with the process's random keys; small recent values are remembered because
 /// the same few pointers come again and again.
+#[derive(Clone)]
 pub struct Pseudonyms {
     keys: RandomState,
     recent: Box<[(u64, u64); CACHE]>,

@@ -316,31 +316,35 @@ impl<W: Write> Writer<W> {
     }
 
     fn put_records(&mut self) -> Result<(), TraceError> {
-        let Some(first) = self.records.first() else { return Ok(()) };
-        let first_ts = first.header.ts_ns;
-        let count = self.records.len() as u32;
-        self.block.resize(HEAD_LEN, 0);
-        let raw = match self.encoder.0.encode(&self.records, &mut self.block) {
-            Ok(raw) => raw,
-            Err(source) => return Err(self.fail(source)),
-        };
-        let Some(payload) = self.block.get(HEAD_LEN..) else { return Ok(()) };
-        let head = Head {
-            kind: Kind::Records,
-            count,
-            stored: payload.len() as u32,
-            raw: raw as u32,
-            crc: crc32fast::hash(payload),
-            first_seq: self.written.records,
-            first_ts,
-        };
-        if let Some(place) = self.block.first_chunk_mut::<HEAD_LEN>() {
-            *place = head.to_bytes();
+        if self.records.is_empty() {
+            return Ok(());
         }
+        let head =
+            match records_block(&mut self.encoder.0, &self.records, self.written.records, &mut self.block) {
+                Ok(head) => head,
+                Err(source) => return Err(self.fail(source)),
+            };
         self.entries.push(Entry::new(self.written.bytes, &head));
-        self.put_block(count, 0)?;
+        self.put_block(head.count, 0)?;
         self.records.clear();
         Ok(())
+    }
+
+    /// Uses these stand-ins from here on, and none when there are none.
+    pub(crate) fn use_pseudonyms(&mut self, pseudonyms: Option<Pseudonyms>) {
+        self.pseudonyms = pseudonyms;
+    }
+
+    /// Writes a block of records that was made before, by [`records_block`], whatever its number was then.
+    pub(crate) fn put_made(&mut self, made: &[u8]) -> Result<(), TraceError> {
+        self.flush_block()?;
+        let Some((old, payload)) = made.split_first_chunk::<HEAD_LEN>() else { return Ok(()) };
+        let Some(old) = Head::parse(old).filter(|_| !self.failed) else { return Ok(()) };
+        let head = Head { first_seq: self.written.records, ..old };
+        self.block.extend_from_slice(&head.to_bytes());
+        self.block.extend_from_slice(payload);
+        self.entries.push(Entry::new(self.written.bytes, &head));
+        self.put_block(head.count, 0)
     }
 
     /// Writes `block` and counts what it held.
@@ -368,4 +372,29 @@ impl<W: Write> Writer<W> {
         }
         TraceError::Write { source, records, bytes }
     }
+}
+
+/// Makes a whole block of records in `block`, which is empty. Nothing in it depends on other blocks but its number.
+pub(crate) fn records_block(
+    encoder: &mut Encoder,
+    records: &[Record],
+    first_seq: u64,
+    block: &mut Vec<u8>,
+) -> io::Result<Head> {
+    block.resize(HEAD_LEN, 0);
+    let raw = encoder.encode(records, block)?;
+    let payload = block.get(HEAD_LEN..).unwrap_or_default();
+    let head = Head {
+        kind: Kind::Records,
+        count: records.len() as u32,
+        stored: payload.len() as u32,
+        raw: raw as u32,
+        crc: crc32fast::hash(payload),
+        first_seq,
+        first_ts: records.first().map_or(0, |r| r.header.ts_ns),
+    };
+    if let Some(place) = block.first_chunk_mut::<HEAD_LEN>() {
+        *place = head.to_bytes();
+    }
+    Ok(head)
 }

@@ -8,6 +8,7 @@
 mod children;
 mod control;
 mod cycles;
+mod flight;
 mod header;
 mod marks;
 mod options;
@@ -20,6 +21,7 @@ mod watch;
 
 pub use control::ask;
 pub use cycles::Cycles;
+pub use flight::{Flight, Keeper};
 pub use header::{Facts, config, header, missing_for};
 pub use options::resolve;
 pub use output::{Output, Written, with_file};

@@ -5,6 +5,7 @@ use gemscope_live::scan::Scan;
 use gemscope_report::scene::Scene;
 use gemscope_trace::{Definition, Definitions, Process};
 
+use super::flight::Keeper;
 use super::output::{Output, Written};
 use crate::pipeline::Judge;
 
@@ -44,6 +45,8 @@ pub struct Recorder<L> {
     /// what records refer to
     pub definitions: Definitions,
     output: Option<Output>,
+    /// the flight recorder, where there is one
+    pub flight: Option<Keeper>,
     drops: u64,
 }
 
@@ -51,7 +54,7 @@ impl<L: Learner> Recorder<L> {
     /// Begins.
     #[must_use]
     pub fn new(learner: L, output: Option<Output>) -> Self {
-        let mut recorder = Self { learner, definitions: Definitions::new(), output, drops: 0 };
+        let mut recorder = Self { learner, definitions: Definitions::new(), output, flight: None, drops: 0 };
         // Records of user space are gemscope's own doing.
         let own = Process { tgid: std::process::id(), comm: "gemscope".into(), ..Process::default() };
         recorder.define(Definition::Process(own));
@@ -66,6 +69,9 @@ impl<L: Learner> Recorder<L> {
         }
         if let Some(output) = &mut self.output {
             output.records(records);
+        }
+        if let Some(flight) = &mut self.flight {
+            flight.records(records);
         }
     }
 

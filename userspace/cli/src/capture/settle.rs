@@ -55,8 +55,9 @@ impl Watch<'_> {
             let text = format!("the command {}", status_words(status));
             recorder.define(Definition::Text(text.into()));
         }
+        let flight = recorder.flight.take();
         let (judge, definitions, written) = recorder.finish();
-        Watched { judge, definitions, header, status, ending, written }
+        Watched { judge, definitions, header, status, ending, flight, written }
     }
 }
 

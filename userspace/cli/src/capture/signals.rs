@@ -16,9 +16,25 @@ pub const MARK: Signal = Signal::SIGUSR1;
 /// The signals that have arrived.
 pub struct Signals(SignalFd);
 
+/// Asks for a trace of what the flight recorder has.
+pub const WRITE: Signal = Signal::SIGUSR2;
+
+/// What one asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// To come to an end.
+    End,
+    /// To write what the flight recorder has.
+    Write,
+    /// To set a mark.
+    Mark,
+}
+
 /// One that has arrived.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrived {
+    /// what for
+    pub asks: Asks,
     /// which
     pub signal: i32,
     /// A process sent it to gemscope alone. Otherwise the terminal did, and the command has had it too.
@@ -49,6 +65,12 @@ impl Signals {
         /// Sent by the kernel, for the terminal (`SI_KERNEL`).
         const SI_KERNEL: i32 = 0x80;
         let info = self.0.read_signal().ok()??;
-        Some(Arrived { signal: info.ssi_signo.cast_signed(), for_us_alone: info.ssi_code != SI_KERNEL })
+        let signal = info.ssi_signo.cast_signed();
+        let asks = match signal {
+            signal if signal == WRITE as i32 => Asks::Write,
+            signal if signal == MARK as i32 => Asks::Mark,
+            _ => Asks::End,
+        };
+        Some(Arrived { asks, signal, for_us_alone: info.ssi_code != SI_KERNEL })
     }
 }

@@ -19,12 +19,13 @@ use gemscope_trace::{Definitions, TraceHeader};
 use super::children;
 use super::control::{self, Control};
 use super::cycles::{Cycles, Cycling, Step};
+use super::flight::{self, Because, Flight, Keeper};
 use super::header::{self, Facts};
 use super::marks::{Due, Marks};
 use super::output::{self, Output, Written};
 use super::recorder::Recorder;
 use super::scope;
-use super::signals::{MARK, Signals};
+use super::signals::{self, Asks, Signals};
 use crate::pipeline::Judge;
 use crate::ui;
 
@@ -63,7 +64,11 @@ pub struct Request {
     pub kill: bool,
     /// the trace to write
     pub output: Option<PathBuf>,
-    /// keep kernel addresses in it
+    /// that trace gets another name when it is known to be wanted
+    pub renamed_later: bool,
+    /// keep the last records in memory
+    pub flight: Option<Flight>,
+    /// keep kernel addresses in traces
     pub raw_addresses: bool,
     /// what to tell the user once the probes are attached
     pub ready: Option<&'static str>,
@@ -92,6 +97,8 @@ pub struct Watched {
     pub status: Option<ExitStatus>,
     /// why watching ended
     pub ending: Ending,
+    /// the flight recorder, with all that it still has
+    pub flight: Option<Keeper>,
     /// what became of the trace
     pub written: Option<Written>,
 }
@@ -105,7 +112,8 @@ pub fn watch(request: &Request) -> anyhow::Result<Watched> {
         return Err(gemscope_live::StartError::Prerequisite(check).into());
     }
     // Before any thread: the mask is inherited.
-    let signals = Signals::take(&[MARK])?;
+    let more = [signals::MARK, signals::WRITE];
+    let signals = Signals::take(if request.flight.is_some() { &more } else { &more[..1] })?;
     let invoker = Invoker::from_sudo()?;
     output::with_file(request.output.as_deref(), invoker.as_ref(), || {
         started(request, invoker.as_ref(), &signals)
@@ -116,6 +124,9 @@ fn started(request: &Request, invoker: Option<&Invoker>, signals: &Signals) -> a
     let control = Control::open(request.control.as_deref(), invoker)?;
     let (held, cycling) = hold(request, invoker, &control)?;
     let mut session = Session::start(&request.options)?;
+    // Now that rights are given up: what is found out at the end would be too late.
+    let later = request.output.as_ref().filter(|_| request.renamed_later);
+    later.map_or(Ok(()), |path| flight::check_place(path))?;
     let command = held.as_ref().map_or(0, command::Held::pid);
     let root_tgid = if request.scope.machine { 0 } else { command };
     let words: Vec<String> = request.command.iter().map(|w| w.to_string_lossy().into_owned()).collect();
@@ -133,6 +144,7 @@ fn started(request: &Request, invoker: Option<&Invoker>, signals: &Signals) -> a
     let output = Output::of(request.output.as_deref(), &header)?;
     let judge = Judge::asserting(header::config(&session, &header), request.limits.clone());
     let mut recorder = Recorder::new(judge, output);
+    recorder.flight = request.flight.as_ref().map(|plan| Keeper::new(plan, &header)).transpose()?;
     let at_exit = request.at_exit;
     if held.is_some() {
         recorder.own(ProbeId::Scope, &Scope { root_tgid, at_exit, ..Scope::default() });
@@ -238,8 +250,12 @@ impl Watch<'_> {
             let idle = self.take();
             self.marks.listen(&mut self.control);
             while let Some(arrived) = signals.next() {
-                if arrived.signal == MARK as i32 {
+                if arrived.asks == Asks::Mark {
                     self.marks.want("SIGUSR1");
+                    continue;
+                }
+                if arrived.asks == Asks::Write {
+                    self.write(Because::Asked);
                     continue;
                 }
                 asked += 1;
@@ -303,7 +319,21 @@ impl Watch<'_> {
             self.recorder.define(definition);
         }
         self.recorder.tick();
+        if let Some(flight) = &mut self.recorder.flight {
+            flight.sweep(&mut self.recorder.definitions, self.recorder.learner.engine());
+            if flight.is_due(self.recorder.learner.engine().findings().len()) {
+                self.write(Because::Found);
+            }
+        }
         idle
+    }
+
+    /// Writes what the flight recorder has, with the misses that the kernel has counted so far.
+    fn write(&mut self, because: Because) {
+        self.recorder.dropped(self.session.drops());
+        self.session.missed().into_iter().for_each(|record| self.recorder.stamped(record));
+        let Recorder { learner, definitions, flight: Some(flight), .. } = &mut self.recorder else { return };
+        flight.write(because, learner, definitions);
     }
 
     /// Takes in records, and sets the marks that were asked for between them.

@@ -69,6 +69,9 @@ impl Whole {
         if !unknown.is_empty() {
             doubts.push("its kernel has features that this gemscope does not know".to_owned());
         }
+        if header.records_before > 0 {
+            doubts.push("the trace begins in mid-run: what happened before is not in it".to_owned());
+        }
         if reader.end() == End::Unfinished {
             doubts.push("the recording was not finished: its end is missing".to_owned());
         }

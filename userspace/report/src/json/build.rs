@@ -276,6 +276,7 @@ fn doubt(d: engine::Doubt) -> lines::Doubt {
         D::Drops(n) => ("lost", Some(n), None),
         D::Missed(p, n) => ("missed", Some(n), Some(p)),
         D::Gap => ("gap", None, None),
+        D::Midway => ("midway", None, None),
         D::StillRunning(n) => ("still-running", Some(u64::from(n)), None),
         D::Unreadable(n) => ("unreadable", Some(u64::from(n)), None),
         D::Blind(p) => ("blind", None, Some(p)),

@@ -352,7 +352,7 @@ pub struct Live {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Doubt {
-    /// `lost`, `missed`, `gap`, `still-running`, `unreadable`, `blind`, `open-calls`, `half-calls`
+    /// `lost`, `missed`, `gap`, `midway`, `still-running`, `unreadable`, `blind`, `open-calls`, `half-calls`
     pub kind: String,
     /// how many, where it counts
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -114,6 +114,11 @@ impl Encoder {
         self.columns.write(&mut self.zstd, &mut self.scratch, out)
     }
 
+    /// The processes of the records that were encoded last, each once or more.
+    pub(crate) fn tgids(&self) -> impl Iterator<Item = u32> {
+        self.thread_numbers.keys().map(|thread| (thread >> 32) as u32)
+    }
+
     fn reset(&mut self) {
         self.columns.clear();
         self.thread_numbers.clear();
