@@ -112,44 +112,15 @@ pub fn memory(text: &str) -> Result<usize, String> {
 
 /// Bytes, with a unit.
 fn bytes(text: &str) -> Option<usize> {
-    let (digits, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
-        Some(at) => text.split_at(at),
-        None => (text, ""),
-    };
-    let scale: usize = match unit.to_ascii_uppercase().as_str() {
-        "" => 1,
-        "K" | "KB" | "KIB" => 1 << 10,
-        "M" | "MB" | "MIB" => 1 << 20,
-        "G" | "GB" | "GIB" => 1 << 30,
-        _ => return None,
-    };
-    digits.parse::<usize>().ok().and_then(|n| n.checked_mul(scale))
+    gemscope_policy::amount(text).and_then(|n| usize::try_from(n).ok())
 }
 
 /// `: did you mean X?` for the candidate that is nearest, or nothing.
 pub fn nearest<'a>(text: &str, candidates: impl Iterator<Item = &'a str>) -> String {
-    let best = candidates.map(|c| (distance(text, c), c)).min();
-    match best {
-        Some((d, c)) if d <= text.chars().count().max(4) / 3 + 1 => {
-            format!(": did you mean `{}`?", escape::name(c.as_bytes()))
-        }
-        _ => String::new(),
+    match gemscope_policy::nearest(text, candidates) {
+        Some(best) => format!(": did you mean `{}`?", escape::name(best.as_bytes())),
+        None => String::new(),
     }
-}
-
-/// Levenshtein distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().take(64).enumerate() {
-        let mut diagonal = i;
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let next = (diagonal + usize::from(ca != *cb)).min(row[j] + 1).min(row[j + 1] + 1);
-            diagonal = std::mem::replace(&mut row[j + 1], next);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
