@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::bail;
 use gemscope_common::{Profile, Record};
 use gemscope_engine::Config;
+use gemscope_policy::Outcome;
 use gemscope_probes::catalogue::Row;
 use gemscope_report::{Context, Names, events, number, plural};
 use gemscope_trace::{Definitions, End, PrefetchReader, Reader, TraceHeader};
@@ -46,7 +47,12 @@ impl Judged {
         }
     }
 
-    /// What the engine said.
+    /// Takes in what the policy says: the verdict is that of what stands. The last one counts.
+    pub fn apply(&mut self, outcome: Outcome) {
+        self.judgement.apply(self.judge.engine(), outcome);
+    }
+
+    /// What the engine and the policy said.
     #[must_use]
     pub const fn judgement(&self) -> &gemscope_report::Judgement {
         &self.judgement

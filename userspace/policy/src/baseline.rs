@@ -183,6 +183,7 @@ impl Baseline {
             expires: String::new(),
             expired: false,
             findings: 0,
+            beyond: 0,
             count: 0,
             bytes: 0,
         };
@@ -196,6 +197,8 @@ impl Baseline {
             if out.entries[i].count.saturating_add(subject.count) <= self.accepted[i].count {
                 out.entries[i].add(subject);
                 out.set_aside.push(SetAside { number: subject.number, entry: i });
+            } else {
+                out.entries[i].beyond += 1;
             }
         }
         for (accepted, seen) in self.accepted.iter().zip(seen) {

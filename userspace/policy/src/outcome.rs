@@ -40,6 +40,8 @@ pub struct Entry {
     pub expired: bool,
     /// findings and breaches that it set aside
     pub findings: u64,
+    /// and those that it would have, were they not more than it may hide: they stand
+    pub beyond: u64,
     /// how many references they spoke for
     pub count: u64,
     /// and how many bytes
@@ -47,10 +49,10 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Did it hide nothing, although it could have?
+    /// Was there nothing of its kind, although it could have hidden that?
     #[must_use]
     pub const fn is_unused(&self) -> bool {
-        self.findings == 0 && !self.expired
+        self.findings == 0 && self.beyond == 0 && !self.expired
     }
 
     /// It sets this aside.
@@ -75,7 +77,7 @@ pub struct SetAside {
 pub struct Aside {
     /// all of them, in the order of the file
     pub entries: Vec<Entry>,
-    /// what they set aside
+    /// what they set aside, by rising number
     pub set_aside: Vec<SetAside>,
     /// what there is to say about them, a sentence each
     pub notes: Vec<String>,
@@ -85,7 +87,7 @@ impl Aside {
     /// Did an entry set the finding or breach of this number aside?
     #[must_use]
     pub fn has(&self, number: u32) -> bool {
-        self.set_aside.iter().any(|s| s.number == number)
+        self.set_aside.binary_search_by_key(&number, |s| s.number).is_ok()
     }
 }
 

@@ -20,9 +20,9 @@ pub fn stanzas<'a>(
         let body = patterns(subject);
         if bodies.insert(body.clone()) {
             let name = unique(&mut names, &name(subject));
-            let seen = format!("{} of {} bytes", subject.count, subject.bytes);
+            let seen = format!("references: {}, bytes: {}", subject.count, subject.bytes);
             out.push_str(&format!(
-                "[[suppress]]\nname = {}\n{body}# seen: {seen}\n# say why it may pass, and take the # away:\n# reason = \"...\"\n\n",
+                "[[suppress]]\nname = {}\n{body}# {seen}\n# say why it may pass, and take the # away:\n# reason = \"...\"\n\n",
                 quote(&name)
             ));
         }

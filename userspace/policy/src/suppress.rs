@@ -60,6 +60,7 @@ impl Suppression {
             expires: self.expires.map(|day| day.to_string()).unwrap_or_default(),
             expired: self.has_expired(today),
             findings: 0,
+            beyond: 0,
             count: 0,
             bytes: 0,
         }
@@ -84,6 +85,7 @@ pub fn suppress(all: &[Suppression], subjects: &[Subject], today: Date) -> Aside
         let (suppression, entry) = (&all[at], &mut entries[at]);
         let count = entry.count.saturating_add(subject.count);
         if suppression.max.is_some_and(|max| count > max) {
+            entry.beyond += 1;
             over[at] = over[at].saturating_add(subject.count);
             continue;
         }

@@ -1,62 +1,79 @@
 //! `gemscope check`: run a command, or read a trace, and assert that nothing leaks and no rule is broken.
 
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
 use gemscope_common::scope;
 use gemscope_live::privileges::Invoker;
+use gemscope_policy::Outcome;
 use gemscope_probes::catalogue::Row;
 use gemscope_report::Context;
 use gemscope_trace::Reader;
 
-use crate::args::{AtExit, CheckArgs};
+use crate::args::{AtExit, CheckArgs, GRACE_MS};
 use crate::capture::{self, Ending, Request, Watched};
 use crate::exit::Exit;
 use crate::model::Run;
-use crate::source::{self, Options};
+use crate::policy::Policy;
+use crate::source::{self, Judged, Options};
 use crate::ui::{Sink, Ui};
 use crate::values::Source;
 
 pub fn run(args: CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
+    // What is wrong with it is told before anything is begun.
+    let policy = Policy::load(&args.policy)?;
     match (&args.trace, &args.model.source) {
-        (Some(path), _) => trace(path, &args, ui),
-        (None, Some(source)) => model(source, &args, ui),
-        (None, None) => command(args, ui),
+        (Some(path), _) => trace(path, &args, policy, ui),
+        (None, Some(source)) => model(source, &args, policy, ui),
+        (None, None) => command(args, policy, ui),
     }
 }
 
-fn model(source: &Source, args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
+/// What stands by the policy, reported.
+fn conclude(
+    mut judged: Judged,
+    mut policy: Policy,
+    sink: &mut Sink,
+    args: &CheckArgs,
+    ui: &Ui,
+) -> anyhow::Result<Exit> {
+    policy.apply(&mut judged, Outcome::default());
+    ui.report(sink, &judged.names(), args.json)?;
+    policy.finish()?;
+    Ok(Exit::of(&judged.judgement().verdict))
+}
+
+fn model(source: &Source, args: &CheckArgs, policy: Policy, ui: &Ui) -> anyhow::Result<Exit> {
     let run = Run::of(source, &args.model)?;
-    let mut sink = Sink::file_or(args.report.as_deref(), Sink::Stdout)?;
+    let mut sink = Sink::file_or(args.report.as_deref(), policy.sink(Sink::Stdout))?;
     if let Some(path) = &args.output {
         run.write(path)?;
     }
-    let judged = run.judge(args.output.as_deref(), args.at_exit.map(AtExit::wire));
-    ui.report(&mut sink, &judged.names(), args.json)?;
-    Ok(Exit::of(&judged.judgement().verdict))
+    let judged = run.judge(args.output.as_deref(), at_exit(args, &policy));
+    conclude(judged, policy, &mut sink, args, ui)
 }
 
-fn trace(path: &std::path::Path, args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
+fn trace(path: &Path, args: &CheckArgs, policy: Policy, ui: &Ui) -> anyhow::Result<Exit> {
     let reader = Reader::open(path)?;
     // A trace of a command says what it was recorded for. One of a whole machine is asserted strictly.
     let recorded = reader.header().scope.root_tgid != 0;
-    let at_exit = args.at_exit.map(AtExit::wire).or_else(|| (!recorded).then_some(scope::STRICT));
-    let mut sink = Sink::file_or(args.report.as_deref(), Sink::Stdout)?;
+    let at_exit = at_exit(args, &policy).or_else(|| (!recorded).then_some(scope::STRICT));
+    let mut sink = Sink::file_or(args.report.as_deref(), policy.sink(Sink::Stdout))?;
     let judged = source::judge(reader, &path.to_string_lossy(), &Options { at_exit, ..Options::default() })?;
-    ui.report(&mut sink, &judged.names(), args.json)?;
-    Ok(Exit::of(&judged.judgement().verdict))
+    conclude(judged, policy, &mut sink, args, ui)
 }
 
-fn command(args: CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
+fn command(args: CheckArgs, policy: Policy, ui: &Ui) -> anyhow::Result<Exit> {
     let (options, filters) = capture::resolve(&args.capture, ui.verbose)?;
     // Under sudo the report belongs to the user: it is created when gemscope has become them.
     let early = if Invoker::from_sudo()?.is_none() { Some(sink(&args)?) } else { None };
     let request = Request {
         options,
         filters,
-        at_exit: args.at_exit.unwrap_or(AtExit::Strict).wire(),
-        grace: Duration::from_millis(args.grace),
-        limit: args.timeout.map(Duration::from_secs_f64),
+        at_exit: at_exit(&args, &policy).unwrap_or(scope::STRICT),
+        grace: Duration::from_millis(args.grace.or(policy.config.check.grace).unwrap_or(GRACE_MS)),
+        limit: args.timeout.or(policy.config.check.timeout).map(Duration::from_secs_f64),
         kill: true,
         output: args.output.clone(),
         raw_addresses: false,
@@ -75,8 +92,12 @@ fn command(args: CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
         context.trace = written.path.to_string_lossy().into_owned();
     }
     let judged = source::conclude(judge, context, definitions);
-    ui.report(&mut sink, &judged.names(), args.json)?;
-    Ok(Exit::of(&judged.judgement().verdict))
+    conclude(judged, policy, &mut sink, &args, ui)
+}
+
+/// What to make of things open at exit, where anybody says.
+fn at_exit(args: &CheckArgs, policy: &Policy) -> Option<u32> {
+    args.at_exit.map(AtExit::wire).or(policy.config.check.at_exit)
 }
 
 fn sink(args: &CheckArgs) -> anyhow::Result<Sink> {
