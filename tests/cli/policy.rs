@@ -77,6 +77,18 @@ fn what_is_not_suppressed_stands() {
 }
 
 #[test]
+fn programs_are_told_too() {
+    let project = Project::new(&stanza("one", "rule = \"leak\""));
+    let lines = stdout(&project.check(BAD, &["--json"], 1));
+    let lines: Vec<serde_json::Value> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let aside: Vec<_> =
+        lines.iter().filter(|l| l["type"] == "finding").map(|l| &l["set_aside"]["name"]).collect();
+    assert_eq!(aside, [&serde_json::Value::Null, &"one".into()]);
+    let summary = lines.last().unwrap();
+    assert_eq!((&summary["set_aside"], &summary["certain"]), (&1.into(), &1.into()));
+}
+
+#[test]
 fn an_expired_one_hides_nothing() {
     let project = Project::new(&stanza("old", "rule = \"*\"\nexpires = \"2020-01-31\""));
     project.check(BAD, &[], 1).stdout_eq(

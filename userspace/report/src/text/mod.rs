@@ -48,7 +48,6 @@ pub fn report(out: &mut dyn Write, names: &Names<'_>, palette: &Palette) -> fmt:
     policy::set_aside(out, palette, &judgement.outcome)?;
     near_miss::tell(out, &teller, &judgement.near_misses)?;
     verdict::doubts(out, palette, judgement)?;
-    policy::notes(out, palette, &judgement.outcome)?;
     notes::tell(out, palette, names)
 }
 

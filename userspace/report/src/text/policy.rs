@@ -1,4 +1,4 @@
-//! What the project lets pass: how much of it there was, by whose word, and what of that is out of date.
+//! What the project lets pass: how much of it there was, and by whose word.
 
 use std::fmt::{self, Write};
 
@@ -7,9 +7,6 @@ use gemscope_policy::{Entry, Origin, Outcome};
 use super::paint::{Palette, paint};
 use crate::escape;
 use crate::names::{plural, size};
-
-/// Longest note, in characters: it may have a reason or a name from a file in it.
-const NOTE_MAX: usize = 400;
 
 /// What was set aside, a line for each suppression and one for the baseline.
 pub(super) fn set_aside(out: &mut dyn Write, palette: &Palette, outcome: &Outcome) -> fmt::Result {
@@ -42,27 +39,4 @@ fn much(findings: u64, references: u64, bytes: u64) -> String {
         text.push_str(&format!(", {}", size(bytes)));
     }
     text
-}
-
-/// What of the policy is out of date, and what it could not judge.
-pub(super) fn notes(out: &mut dyn Write, palette: &Palette, outcome: &Outcome) -> fmt::Result {
-    let mut lines: Vec<String> =
-        outcome.notes.iter().map(|note| escape::cut(note.as_bytes(), NOTE_MAX)).collect();
-    let unused =
-        |origin| outcome.entries.iter().filter(move |e: &&Entry| e.origin == origin && e.is_unused());
-    for e in unused(Origin::Suppression) {
-        let (name, place) = (escape::name(e.name.as_bytes()), escape::long(e.place.as_bytes()));
-        lines.push(format!("the suppression `{name}` ({place}) hid nothing: is it needed still?"));
-    }
-    let gone = unused(Origin::Baseline).count() as u64;
-    if gone > 0 {
-        let entries = plural(gone, "entry", "entries");
-        lines.push(format!(
-            "of {entries} of the baseline nothing was found: fixed? --update-baseline takes that out"
-        ));
-    }
-    for line in &lines {
-        writeln!(out, "{} {line}", paint(palette.faint, "note:"))?;
-    }
-    if lines.is_empty() { Ok(()) } else { writeln!(out) }
 }
