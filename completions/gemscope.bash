@@ -119,7 +119,7 @@ _gemscope() {
             return 0
             ;;
         gemscope__subcmd__check)
-            opts="-o -p -v -h -V --trace --source --seed --worst --output --report --at-exit --grace --timeout --json --pid --tree --comm --cgroup --device --ring-size --hot --deny --no-stacks --color --verbose --help --version"
+            opts="-o -p -v -h -V --trace --source --seed --worst --output --report --at-exit --grace --timeout --json --config --no-config --suppress --gen-suppressions --baseline --update-baseline --pid --tree --comm --cgroup --device --ring-size --hot --deny --no-stacks --color --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -158,6 +158,22 @@ _gemscope() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --suppress)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --gen-suppressions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --baseline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -671,7 +687,7 @@ _gemscope() {
             return 0
             ;;
         gemscope__subcmd__replay)
-            opts="-v -h -V --until --profile --at-exit --events --conformance --what-if --json --color --verbose --help --version"
+            opts="-v -h -V --until --profile --at-exit --events --conformance --what-if --json --config --no-config --suppress --gen-suppressions --baseline --update-baseline --color --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -690,6 +706,22 @@ _gemscope() {
                     return 0
                     ;;
                 --what-if)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --suppress)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --gen-suppressions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --baseline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

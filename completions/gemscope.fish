@@ -82,8 +82,12 @@ complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l report -d 'W
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l at-exit -d 'What to make of things open when the command\'s processes end normally [default: strict]' -r -f -a "strict\t'They are findings'
 growth\t'Only stacks whose count grew with use are findings'
 ignore\t'They are left out'"
-complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l grace -d 'Wait this long for the kernel to finish what the command began, in milliseconds' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l grace -d 'Wait this long for the kernel to finish what the command began, in milliseconds [default: 2000]' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l timeout -d 'Stop the command after this many seconds; the verdict is undecided then' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l config -d 'Read settings and suppressions from this file [default: gemscope.toml, if it is there]' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l suppress -d 'Read suppressions from this file too; may be given again' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l gen-suppressions -d 'Print a suppression for each finding that stands, or write them to a new file; each needs a reason filled in. When they are printed the report goes to stderr' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l baseline -d 'Accept what this file says was there before, and no more of it' -r -F
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -s p -l pid -d 'Only this process; may be given again. What filters leave out cannot be judged' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l comm -d 'Only threads of this name' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l cgroup -d 'Only processes of this cgroup: a path below /sys/fs/cgroup or an id' -r
@@ -96,6 +100,8 @@ always\t'Always'
 never\t'Never'"
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l worst -d 'Run the shortest interleaving that goes wrong, if there is one'
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l json -d 'Report as JSON lines'
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l no-config -d 'Leave gemscope.toml alone'
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l update-baseline -d 'Take out of the baseline what is not found any more; where there is no baseline, make one of what is found [default file: gemscope-baseline.toml]'
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l tree -d 'With --pid, also the processes that it starts'
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l no-stacks -d 'Take no stacks'
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -s v -l verbose -d 'Tell what is being done; twice, also what the programs in the kernel say'
@@ -129,12 +135,18 @@ complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l at-exit -d 
 growth\t'Only stacks whose count grew with use are findings'
 ignore\t'They are left out'"
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l what-if -d 'Instead of judging, make the recorded operations again by the rules of another kernel: a profile, with +feature and -feature' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l config -d 'Read settings and suppressions from this file [default: gemscope.toml, if it is there]' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l suppress -d 'Read suppressions from this file too; may be given again' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l gen-suppressions -d 'Print a suppression for each finding that stands, or write them to a new file; each needs a reason filled in. When they are printed the report goes to stderr' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l baseline -d 'Accept what this file says was there before, and no more of it' -r -F
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l events -d 'Print every record as a line before the report'
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l conformance -d 'Instead of judging, compare every record with what the model of the recorded kernel predicts'
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l json -d 'Print JSON lines'
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l no-config -d 'Leave gemscope.toml alone'
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l update-baseline -d 'Take out of the baseline what is not found any more; where there is no baseline, make one of what is found [default file: gemscope-baseline.toml]'
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -s v -l verbose -d 'Tell what is being done; twice, also what the programs in the kernel say'
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -s V -l version -d 'Print version'
