@@ -125,7 +125,7 @@ _gemscope() {
             return 0
             ;;
         gemscope__subcmd__check)
-            opts="-o -d -p -v -h -V --trace --source --seed --worst --output --report --at-exit --grace --timeout --json --undecided --budget --max-growth --older --warm-up --scope --survivor --duration --cycles --pause --control --pid --tree --comm --cgroup --device --ring-size --hot --deny --no-stacks --color --verbose --help --version"
+            opts="-o -d -p -v -h -V --trace --source --seed --worst --output --trace-on-failure --trace-limit --report --at-exit --grace --timeout --json --undecided --budget --max-growth --older --warm-up --scope --survivor --duration --cycles --pause --control --config --no-config --suppress --gen-suppressions --baseline --update-baseline --pid --tree --comm --cgroup --device --ring-size --hot --deny --no-stacks --color --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -151,6 +151,14 @@ _gemscope() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --trace-on-failure)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trace-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --report)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -168,7 +176,7 @@ _gemscope() {
                     return 0
                     ;;
                 --undecided)
-                    COMPREPLY=($(compgen -W "fail pass warn" -- "${cur}"))
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --budget)
@@ -212,6 +220,22 @@ _gemscope() {
                     return 0
                     ;;
                 --control)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --suppress)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --gen-suppressions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --baseline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -683,7 +707,7 @@ _gemscope() {
             return 0
             ;;
         gemscope__subcmd__record)
-            opts="-o -d -p -v -h -V --output --duration --grace --raw-addresses --source --seed --worst --pid --tree --comm --cgroup --device --ring-size --hot --deny --no-stacks --color --verbose --help --version"
+            opts="-o -d -p -v -h -V --output --duration --grace --raw-addresses --ring --after --keep --at-end --source --seed --worst --pid --tree --comm --cgroup --device --ring-size --hot --deny --no-stacks --color --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -706,6 +730,18 @@ _gemscope() {
                     return 0
                     ;;
                 --grace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ring)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --after)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -761,7 +797,7 @@ _gemscope() {
             return 0
             ;;
         gemscope__subcmd__replay)
-            opts="-v -h -V --until --profile --at-exit --undecided --budget --max-growth --older --warm-up --events --conformance --what-if --json --color --verbose --help --version"
+            opts="-v -h -V --until --profile --at-exit --undecided --budget --max-growth --older --warm-up --events --conformance --what-if --json --config --no-config --suppress --gen-suppressions --baseline --update-baseline --color --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -780,7 +816,7 @@ _gemscope() {
                     return 0
                     ;;
                 --undecided)
-                    COMPREPLY=($(compgen -W "fail pass warn" -- "${cur}"))
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --budget)
@@ -800,6 +836,22 @@ _gemscope() {
                     return 0
                     ;;
                 --what-if)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --suppress)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --gen-suppressions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --baseline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

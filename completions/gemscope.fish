@@ -79,15 +79,15 @@ complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l trace -d 'Ju
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l source -d 'Take the records of one run of a scenario in the model instead of the kernel\'s: `model:SCENARIO[@PROFILE]`, as in `gemscope explore`' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l seed -d 'Which interleaving runs: the same number always gives the same one' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -s o -l output -d 'Write a trace too' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l trace-on-failure -d 'Write a trace, and keep it only if the verdict is not clean' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l trace-limit -d 'Keep at most this much for that trace, as 64M: its end, in memory; without it, the whole trace goes to the disk first' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l report -d 'Write the report to this file instead of stderr' -r -F
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l at-exit -d 'What to make of things open when the command\'s processes end normally [default: strict]' -r -f -a "strict\t'They are findings'
 growth\t'Only stacks whose count grew with use are findings'
 ignore\t'They are left out'"
-complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l grace -d 'Wait this long for the kernel to finish what the command began, in milliseconds' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l grace -d 'Wait this long for the kernel to finish what the command began, in milliseconds [default: 2000]' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l timeout -d 'Stop the command after this many seconds; the verdict is undecided then' -r
-complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l undecided -d 'What to make of an undecided verdict [default: fail]' -r -f -a "fail\t'It ends with 3'
-pass\t'It ends with 0'
-warn\t'It ends with 0, and a word on stderr'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l undecided -d 'What to make of an undecided verdict [default: fail]' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l budget -d 'At most so much at once, as handles=12, dma-bufs=8, attachments=0, framebuffers=4, objects=64 or bytes=64M; may be given again' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l max-growth -d 'From the first mark to the last at most so much more, as handles=2; a number alone is for handles, dma-bufs, attachments and framebuffers each; may be given again' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l older -d 'Nothing that was taken since the start is held for longer than this' -r
@@ -96,8 +96,12 @@ complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l scope -d 'Ju
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l survivor -d 'A process of this name outlives CMD on purpose: it is not waited for, and what it holds is no leak; may be given again' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -s d -l duration -d 'Without CMD: judge what happens in so many seconds' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l cycles -d 'Take CMD as an action that is done so often, and find what grows with it, in whatever process' -r
-complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l pause -d 'After each cycle, give the watched processes this long to finish, in milliseconds' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l pause -d 'After each cycle, give the watched processes this long to finish, in milliseconds [default: 100]' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l control -d 'Listen for `mark NAME` on a socket at this path instead of one without a file' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l config -d 'Read settings and suppressions from this file [default: gemscope.toml, if it is there]' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l suppress -d 'Read suppressions from this file too; may be given again' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l gen-suppressions -d 'Print a suppression for each finding that stands, or write them to a new file; each needs a reason filled in. When they are printed the report goes to stderr' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l baseline -d 'Accept what this file says was there before, and no more of it' -r -F
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -s p -l pid -d 'Only this process; may be given again. What filters leave out cannot be judged' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l comm -d 'Only threads of this name' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l cgroup -d 'Only processes of this cgroup: a path below /sys/fs/cgroup or an id' -r
@@ -110,6 +114,8 @@ always\t'Always'
 never\t'Never'"
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l worst -d 'Run the shortest interleaving that goes wrong, if there is one'
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l json -d 'Report as JSON lines'
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l no-config -d 'Leave gemscope.toml alone'
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l update-baseline -d 'Take out of the baseline what is not found any more; where there is no baseline, make one of what is found [default file: gemscope-baseline.toml]'
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l tree -d 'With --pid, also the processes that it starts'
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l no-stacks -d 'Take no stacks'
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -s v -l verbose -d 'Tell what is being done; twice, also what the programs in the kernel say'
@@ -118,6 +124,9 @@ complete -c gemscope -n "__fish_gemscope_using_subcommand check" -s V -l version
 complete -c gemscope -n "__fish_gemscope_using_subcommand record" -s o -l output -d 'The trace to write' -r -F
 complete -c gemscope -n "__fish_gemscope_using_subcommand record" -s d -l duration -d 'Stop after this many seconds' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l grace -d 'Wait this long for the kernel to finish what the command began, in milliseconds' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l ring -d 'Keep the last records in memory, this much of encoded trace, as 64M; write them when something is found. The buffer of the kernel is --ring-size' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l after -d 'Write so long after a finding that what follows is in the trace too, or before the finding is out of the ring' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l keep -d 'Write at most so many traces because of findings' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l source -d 'Take the records of one run of a scenario in the model instead of the kernel\'s: `model:SCENARIO[@PROFILE]`, as in `gemscope explore`' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l seed -d 'Which interleaving runs: the same number always gives the same one' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand record" -s p -l pid -d 'Only this process; may be given again. What filters leave out cannot be judged' -r
@@ -131,6 +140,7 @@ complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l color -d 'W
 always\t'Always'
 never\t'Never'"
 complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l raw-addresses -d 'Store kernel addresses as they are instead of stand-ins'
+complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l at-end -d 'Write at the end too, whatever was found'
 complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l worst -d 'Run the shortest interleaving that goes wrong, if there is one'
 complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l tree -d 'With --pid, also the processes that it starts'
 complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l no-stacks -d 'Take no stacks'
@@ -149,20 +159,24 @@ complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l profile -d 
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l at-exit -d 'What to make of things open at a normal exit [default: as recorded]' -r -f -a "strict\t'They are findings'
 growth\t'Only stacks whose count grew with use are findings'
 ignore\t'They are left out'"
-complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l undecided -d 'What to make of an undecided verdict [default: fail]' -r -f -a "fail\t'It ends with 3'
-pass\t'It ends with 0'
-warn\t'It ends with 0, and a word on stderr'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l undecided -d 'What to make of an undecided verdict [default: fail]' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l budget -d 'At most so much at once, as handles=12, dma-bufs=8, attachments=0, framebuffers=4, objects=64 or bytes=64M; may be given again' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l max-growth -d 'From the first mark to the last at most so much more, as handles=2; a number alone is for handles, dma-bufs, attachments and framebuffers each; may be given again' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l older -d 'Nothing that was taken since the start is held for longer than this' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l warm-up -d 'So many cycles, or marks of one name, are left out at the beginning while pools fill [default: a quarter]' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l what-if -d 'Instead of judging, make the recorded operations again by the rules of another kernel: a profile, with +feature and -feature' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l config -d 'Read settings and suppressions from this file [default: gemscope.toml, if it is there]' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l suppress -d 'Read suppressions from this file too; may be given again' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l gen-suppressions -d 'Print a suppression for each finding that stands, or write them to a new file; each needs a reason filled in. When they are printed the report goes to stderr' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l baseline -d 'Accept what this file says was there before, and no more of it' -r -F
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l events -d 'Print every record as a line before the report'
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l conformance -d 'Instead of judging, compare every record with what the model of the recorded kernel predicts'
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l json -d 'Print JSON lines'
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l no-config -d 'Leave gemscope.toml alone'
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l update-baseline -d 'Take out of the baseline what is not found any more; where there is no baseline, make one of what is found [default file: gemscope-baseline.toml]'
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -s v -l verbose -d 'Tell what is being done; twice, also what the programs in the kernel say'
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -s V -l version -d 'Print version'

@@ -9,6 +9,7 @@ mod flight;
 mod golden;
 mod help;
 mod model;
+mod policy;
 mod readme;
 mod report;
 mod sequences;

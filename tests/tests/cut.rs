@@ -114,7 +114,7 @@ fn a_model_run_with_a_scope_cut_at_any_record() {
         let era = Era::of(gemscope_common::Profile::V6_2);
         for seed in 0..6 {
             let run = model_run(&scenario, era, seed);
-            let set = Scope { root_tgid: ROOT, at_exit: scope::STRICT, reserved: 0 };
+            let set = Scope { root_tgid: ROOT, at_exit: scope::STRICT, ..Scope::default() };
             let mut records = vec![point(1, Record::new(ProbeId::Scope, Phase::Point, &set))];
             let mut tgids: Vec<u32> = run.iter().map(|r| r.header.tgid).collect();
             tgids.sort_unstable();

@@ -1,6 +1,7 @@
 //! Arguments as typed. What they mean together is resolved by the commands.
 
 mod assert;
+mod policy;
 mod report;
 pub mod snapshot;
 
@@ -17,9 +18,16 @@ use crate::values::{self, Eras, Source};
 mod top;
 pub use top::TopArgs;
 pub mod export;
-pub use assert::{LimitArgs, MarkArgs, ScopeArgs, Undecided};
+pub use assert::{LimitArgs, MarkArgs, ScopeArgs};
 pub use export::ExportArgs;
+pub use policy::PolicyArgs;
 pub use report::ReportArgs;
+
+/// How long the kernel gets to finish, ms.
+pub const GRACE_MS: u64 = 2000;
+
+/// How long what is watched gets after each cycle, ms.
+pub const PAUSE_MS: u64 = 100;
 
 /// Exit codes, for the help of every command.
 const EXIT_CODES: &str = "\
@@ -148,9 +156,9 @@ pub struct CheckArgs {
     /// What to make of things open when the command's processes end normally [default: strict]
     #[arg(long, value_enum, value_name = "MODE")]
     pub at_exit: Option<AtExit>,
-    /// Wait this long for the kernel to finish what the command began, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 2000, conflicts_with = "source")]
-    pub grace: u64,
+    /// Wait this long for the kernel to finish what the command began, in milliseconds [default: 2000]
+    #[arg(long, value_name = "MS", conflicts_with = "source")]
+    pub grace: Option<u64>,
     /// Stop the command after this many seconds; the verdict is undecided then
     #[arg(long, value_name = "SECS", value_parser = values::seconds, conflicts_with = "source")]
     pub timeout: Option<f64>,
@@ -163,6 +171,9 @@ pub struct CheckArgs {
     /// Whom it is about
     #[command(flatten)]
     pub scope: ScopeArgs,
+    /// What to let pass
+    #[command(flatten)]
+    pub policy: PolicyArgs,
     /// How to observe
     #[command(flatten)]
     pub capture: CaptureArgs,
@@ -199,7 +210,7 @@ pub struct RecordArgs {
     #[arg(short, long, value_name = "SECS", value_parser = values::seconds, conflicts_with = "source")]
     pub duration: Option<f64>,
     /// Wait this long for the kernel to finish what the command began, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 2000, conflicts_with = "source")]
+    #[arg(long, value_name = "MS", default_value_t = GRACE_MS, conflicts_with = "source")]
     pub grace: u64,
     /// Store kernel addresses as they are instead of stand-ins
     #[arg(long, conflicts_with = "source")]
@@ -336,7 +347,7 @@ pub struct ReplayArgs {
     /// The trace
     pub file: PathBuf,
     /// Stop after the record with this number; what was pending then is not judged
-    #[arg(long, value_name = "SEQ")]
+    #[arg(long, value_name = "SEQ", conflicts_with = "update_baseline")]
     pub until: Option<u64>,
     /// Judge by the rules of another kernel era
     #[arg(long, value_name = "PROFILE", value_parser = values::profile)]
@@ -351,16 +362,19 @@ pub struct ReplayArgs {
     #[arg(long, conflicts_with = "json")]
     pub events: bool,
     /// Instead of judging, compare every record with what the model of the recorded kernel predicts
-    #[arg(long, conflicts_with_all = ["until", "profile", "at_exit", "events"])]
+    #[arg(long, conflicts_with_all = ["until", "profile", "at_exit", "events", "policy"])]
     pub conformance: bool,
     /// Instead of judging, make the recorded operations again by the rules of another kernel: a profile, with +feature and
     /// -feature
     #[arg(long, value_name = "PROFILE", value_parser = values::era,
-          conflicts_with_all = ["until", "profile", "at_exit", "events", "conformance"])]
+          conflicts_with_all = ["until", "profile", "at_exit", "events", "conformance", "policy"])]
     pub what_if: Option<Era>,
     /// Print JSON lines
     #[arg(long)]
     pub json: bool,
+    /// What to let pass
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 /// Arguments of `explain`.

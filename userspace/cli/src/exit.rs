@@ -3,8 +3,7 @@
 use std::process::ExitCode;
 
 use gemscope_engine::Verdict;
-
-use crate::args::Undecided;
+use gemscope_policy::Undecided;
 
 /// What the caller of gemscope is told. The code is about the verdict only, never about the traced command's own
 /// status, which the report tells.

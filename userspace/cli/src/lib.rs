@@ -10,9 +10,11 @@ pub mod exit;
 mod explore;
 #[cfg(test)]
 mod fixture;
+mod mistake;
 mod model;
 pub mod pipeline;
 mod play;
+mod policy;
 mod scenario;
 mod snapshot;
 pub mod source;
@@ -49,9 +51,9 @@ pub fn main() -> ExitCode {
     match run(cli.command, &ui) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            match error.downcast_ref::<scenario::Mistake>() {
-                // It shows the line at fault: more than a paragraph.
-                Some(mistake) => ui::say(&mistake.to_string()),
+            match error.downcast_ref::<mistake::Mistakes>() {
+                // They show the lines at fault: more than a paragraph.
+                Some(mistakes) => ui::say(&mistakes.to_string()),
                 None => ui::say(&paragraph(&error)),
             }
             Exit::CannotRun.into()

@@ -61,7 +61,12 @@ impl Judged {
         keeper.finish(true, &self.judge, &self.definitions)
     }
 
-    /// What the engine said.
+    /// Takes in what the policy says: the verdict is that of what stands. The last one counts.
+    pub fn apply(&mut self, outcome: Outcome) {
+        self.judgement.apply(self.judge.engine(), outcome);
+    }
+
+    /// What the engine and the policy said.
     #[must_use]
     pub const fn judgement(&self) -> &gemscope_report::Judgement {
         &self.judgement

@@ -2,7 +2,7 @@
 
 use gemscope_common::{COMM_LEN, ProbeId, Profile};
 use gemscope_model::Era;
-use gemscope_policy::Kind;
+use gemscope_policy::{Kind, Scope, Undecided};
 use gemscope_probes::catalogue::Row;
 use gemscope_report::escape;
 
@@ -92,27 +92,13 @@ pub fn seconds(text: &str) -> Result<f64, String> {
 }
 
 /// Whom a verdict is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Every process.
-    Machine,
-    /// A process and what it starts.
-    Pid(u32),
-    /// Processes of this name and what they start.
-    Comm(String),
-    /// The processes of a cgroup.
-    Cgroup(String),
+pub fn scope(text: &str) -> Result<Scope, String> {
+    Scope::parse(text)
 }
 
-/// `machine`, `pid:N`, `comm:NAME`, `cgroup:PATH`
-pub fn scope(text: &str) -> Result<Scope, String> {
-    match text.split_once(':') {
-        None if text == "machine" => Ok(Scope::Machine),
-        Some(("pid", pid)) => pid.parse().map(Scope::Pid).map_err(|_| "give a pid, as pid:1234".to_owned()),
-        Some(("comm", name)) if !name.is_empty() => Ok(Scope::Comm(name.to_owned())),
-        Some(("cgroup", path)) if !path.is_empty() => Ok(Scope::Cgroup(path.to_owned())),
-        _ => Err("give `machine`, `pid:N`, `comm:NAME` or `cgroup:PATH`".to_owned()),
-    }
+/// What to make of an undecided verdict.
+pub fn undecided(text: &str) -> Result<Undecided, String> {
+    Undecided::from_name(text).ok_or_else(|| "give `fail`, `pass` or `warn`".to_owned())
 }
 
 /// `KIND=N`; bytes with a unit.
@@ -198,44 +184,15 @@ pub fn memory(text: &str) -> Result<usize, String> {
 
 /// Bytes, with a unit.
 fn bytes(text: &str) -> Option<usize> {
-    let (digits, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
-        Some(at) => text.split_at(at),
-        None => (text, ""),
-    };
-    let scale: usize = match unit.to_ascii_uppercase().as_str() {
-        "" => 1,
-        "K" | "KB" | "KIB" => 1 << 10,
-        "M" | "MB" | "MIB" => 1 << 20,
-        "G" | "GB" | "GIB" => 1 << 30,
-        _ => return None,
-    };
-    digits.parse::<usize>().ok().and_then(|n| n.checked_mul(scale))
+    gemscope_policy::amount(text).and_then(|n| usize::try_from(n).ok())
 }
 
 /// `: did you mean X?` for the candidate that is nearest, or nothing.
 pub fn nearest<'a>(text: &str, candidates: impl Iterator<Item = &'a str>) -> String {
-    let best = candidates.map(|c| (distance(text, c), c)).min();
-    match best {
-        Some((d, c)) if d <= text.chars().count().max(4) / 3 + 1 => {
-            format!(": did you mean `{}`?", escape::name(c.as_bytes()))
-        }
-        _ => String::new(),
+    match gemscope_policy::nearest(text, candidates) {
+        Some(best) => format!(": did you mean `{}`?", escape::name(best.as_bytes())),
+        None => String::new(),
     }
-}
-
-/// Levenshtein distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().take(64).enumerate() {
-        let mut diagonal = i;
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let next = (diagonal + usize::from(ca != *cb)).min(row[j] + 1).min(row[j + 1] + 1);
-            diagonal = std::mem::replace(&mut row[j + 1], next);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

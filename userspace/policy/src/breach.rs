@@ -18,6 +18,9 @@ pub enum Assertion {
 }
 
 impl Assertion {
+    /// The class of all of them, beside those of rules.
+    pub const CLASS: &'static str = "assertion";
+
     /// Every assertion.
     pub const ALL: &'static [Self] = &[Self::SteadyGrowth, Self::GrowthLimit, Self::AgeLimit, Self::Budget];
 

@@ -1,6 +1,7 @@
 //! What came of all assertions, suppressions and the baseline.
 
 use crate::breach::Breach;
+use crate::subject::Subject;
 
 /// Where an entry that sets something aside stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub struct Entry {
     pub expired: bool,
     /// findings and breaches that it set aside
     pub findings: u64,
+    /// and those that it would have, were they not more than it may hide: they stand
+    pub beyond: u64,
     /// how many references they spoke for
     pub count: u64,
     /// and how many bytes
@@ -46,10 +49,17 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Did it hide nothing, although it could have?
+    /// Was there nothing of its kind, although it could have hidden that?
     #[must_use]
     pub const fn is_unused(&self) -> bool {
-        self.findings == 0 && !self.expired
+        self.findings == 0 && self.beyond == 0 && !self.expired
+    }
+
+    /// It sets this aside.
+    pub(crate) const fn add(&mut self, subject: &Subject) {
+        self.findings += 1;
+        self.count = self.count.saturating_add(subject.count);
+        self.bytes = self.bytes.saturating_add(subject.bytes);
     }
 }
 
@@ -60,6 +70,25 @@ pub struct SetAside {
     pub number: u32,
     /// which of [`Outcome::entries`] did it
     pub entry: usize,
+}
+
+/// What one list of entries set aside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Aside {
+    /// all of them, in the order of the file
+    pub entries: Vec<Entry>,
+    /// what they set aside, by rising number
+    pub set_aside: Vec<SetAside>,
+    /// what there is to say about them, a sentence each
+    pub notes: Vec<String>,
+}
+
+impl Aside {
+    /// Did an entry set the finding or breach of this number aside?
+    #[must_use]
+    pub fn has(&self, number: u32) -> bool {
+        self.set_aside.binary_search_by_key(&number, |s| s.number).is_ok()
+    }
 }
 
 /// An assertion that held, with what was seen: a check that says nothing shows nothing.
@@ -90,8 +119,17 @@ impl Outcome {
     /// The entry that set a finding or a breach aside.
     #[must_use]
     pub fn aside(&self, number: u32) -> Option<&Entry> {
-        let found = self.set_aside.iter().find(|s| s.number == number)?;
-        self.entries.get(found.entry)
+        let found = self.set_aside.binary_search_by_key(&number, |s| s.number).ok()?;
+        self.entries.get(self.set_aside.get(found)?.entry)
+    }
+
+    /// Takes in what a list of entries set aside, after those that were taken in before.
+    pub fn set_aside(&mut self, aside: Aside) {
+        let before = self.entries.len();
+        self.entries.extend(aside.entries);
+        self.set_aside.extend(aside.set_aside.into_iter().map(|s| SetAside { entry: s.entry + before, ..s }));
+        self.set_aside.sort_by_key(|s| s.number);
+        self.notes.extend(aside.notes);
     }
 
     /// Broken assertions that nothing set aside.

@@ -181,14 +181,7 @@ pub(crate) fn function(frame: &str) -> &str {
 
 /// Does this frame, as [`Names::frames`] writes it, only pass a call on to the kernel?
 pub(crate) fn is_wrapper(frame: &str) -> bool {
-    const FUNCTIONS: &[&str] = &["__ioctl", "ioctl", "syscall", "__close", "close"];
-    const LIBRARIES: &[&str] = &["libc.so", "libc-", "libdrm", "ld-linux", "libpthread"];
-    let function = frame.split(['+', ' ']).next().unwrap_or_default();
-    // libdrm's own names go on with a capital: drmIoctl, drmModeAddFB2.
-    let of_libdrm =
-        function.strip_prefix("drm").is_some_and(|rest| rest.starts_with(|c: char| c.is_uppercase()));
-    let of_libc = FUNCTIONS.contains(&function) || function.starts_with("__GI_");
-    of_libdrm || of_libc || LIBRARIES.iter().any(|l| frame.contains(l))
+    gemscope_policy::is_wrapper(frame.split(['+', ' ']).next().unwrap_or_default(), frame)
 }
 
 /// `card0`, `renderD128`, `accel0`

@@ -2,7 +2,7 @@
 
 use gemscope_common::kernel_str;
 use gemscope_engine::{Class, Entity, Finding, HolderKind, Stamp};
-use gemscope_policy::{Breach, Frame, Subject};
+use gemscope_policy::{Assertion, Breach, Frame, Subject};
 use gemscope_trace::{StackKind, Symbol};
 
 use crate::names::{self, Names};
@@ -61,7 +61,7 @@ impl Names<'_> {
         Subject {
             number: b.number,
             rule: b.assertion.name().to_owned(),
-            class: "assertion".to_owned(),
+            class: Assertion::CLASS.to_owned(),
             processes: self.processes(b.shares.iter().map(|share| share.taken)),
             devices: Vec::new(),
             user: self.stack(StackKind::User, &who),

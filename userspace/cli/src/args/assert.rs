@@ -1,34 +1,17 @@
 //! What `check` asserts beyond the kernel's rules, and about whom.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use clap::{Args, ValueEnum};
-use gemscope_policy::{Kind, Limits};
+use clap::Args;
+use gemscope_policy::{Config, Kind, Limits, Scope, Undecided};
 
-use crate::values::{self, Scope};
-
-/// What to make of an undecided verdict.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Undecided {
-    /// It ends with 3
-    #[default]
-    Fail,
-    /// It ends with 0
-    Pass,
-    /// It ends with 0, and a word on stderr
-    Warn,
-}
+use crate::values;
 
 /// Limits that a project sets itself.
 #[derive(Clone, Debug, Default, Args)]
 pub struct LimitArgs {
     /// What to make of an undecided verdict [default: fail]
-    #[arg(
-        long,
-        value_enum,
-        value_name = "HOW",
-        hide_possible_values = true,
+    #[arg(long, value_name = "HOW", value_parser = values::undecided,
         help_heading = "Assertions",
         long_help = "What to make of an undecided verdict: `fail` ends with 3, `pass` with 0, `warn` with 0 and a word on stderr [default: fail]"
     )]
@@ -50,16 +33,26 @@ pub struct LimitArgs {
 }
 
 impl LimitArgs {
-    /// As the policy takes them.
+    /// As the policy takes them: an option over the configuration, kind by kind.
     #[must_use]
-    pub fn limits(&self) -> Limits {
+    pub fn limits(&self, config: &Config) -> Limits {
+        let growth = self.max_growth.iter().flat_map(|growth| growth.limits());
         Limits {
-            growth: self.max_growth.iter().flat_map(|growth| growth.limits()).collect(),
-            budgets: self.budget.clone(),
-            older_ns: self.older.map(|secs| (secs * 1e9) as u64),
-            warm_up: self.warm_up,
+            growth: over(growth.collect(), &config.growth.max),
+            budgets: over(self.budget.clone(), &config.budget),
+            older_ns: self.older.or(config.growth.older).map(|secs| (secs * 1e9) as u64),
+            warm_up: self.warm_up.or(config.growth.warm_up),
         }
     }
+}
+
+/// These limits, and of the others those of kinds that are not among them. The last one of a kind counts.
+fn over(mut asked: Vec<(Kind, u64)>, others: &[(Kind, u64)]) -> Vec<(Kind, u64)> {
+    asked.reverse();
+    asked.extend(others);
+    asked.sort_by_key(|(kind, _)| *kind);
+    asked.dedup_by_key(|(kind, _)| *kind);
+    asked
 }
 
 /// About whom a verdict is, and when it is made.
@@ -85,20 +78,12 @@ pub struct ScopeArgs {
                        and do not give it back. Growth is judged in every process, or with --scope in CMD and those. A pool that fills to its \
                        cap is not growth; what grows once in seven cycles is found in some sixty. The marks `cycle 0` to `cycle N` are set.")]
     pub cycles: Option<u32>,
-    /// After each cycle, give the watched processes this long to finish, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 100, requires = "cycles", help_heading = "Scope")]
-    pub pause: u64,
+    /// After each cycle, give the watched processes this long to finish, in milliseconds [default: 100]
+    #[arg(long, value_name = "MS", help_heading = "Scope")]
+    pub pause: Option<u64>,
     /// Listen for `mark NAME` on a socket at this path instead of one without a file
     #[arg(long, value_name = "FILE", conflicts_with = "source", help_heading = "Scope")]
     pub control: Option<PathBuf>,
-}
-
-impl ScopeArgs {
-    /// The pause after each cycle.
-    #[must_use]
-    pub const fn pause(&self) -> Duration {
-        Duration::from_millis(self.pause)
-    }
 }
 
 /// Arguments of `mark`.
@@ -115,4 +100,23 @@ pub struct MarkArgs {
     /// Which gemscope: its pid or its socket [default: the one that runs this, or the only one]
     #[arg(long, value_name = "PID|SOCKET")]
     pub to: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_win_over_the_file_kind_by_kind() {
+        let config = "[budget]\nhandles = 12\nobjects = 3\n[growth]\nolder = 30\n[growth.max]\nhandles = 1\n";
+        let config = Config::parse(config, "").unwrap();
+        let args = LimitArgs {
+            budget: vec![(Kind::Handles, 1), (Kind::Handles, 2), (Kind::Bytes, 9)],
+            ..LimitArgs::default()
+        };
+        let limits = args.limits(&config);
+        assert_eq!(limits.budgets, [(Kind::Handles, 2), (Kind::Objects, 3), (Kind::Bytes, 9)]);
+        assert_eq!(limits.growth, [(Kind::Handles, 1)]);
+        assert_eq!((limits.older_ns, limits.warm_up), (Some(30_000_000_000), None));
+    }
 }

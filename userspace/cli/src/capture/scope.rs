@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use gemscope_policy::Scope;
 use gemscope_report::escape;
 
 use super::options::cgroup_folder;
-use crate::values::Scope;
 
 /// Processes that are there already.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -7,75 +7,84 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use gemscope_common::scope;
-use gemscope_engine::Verdict;
 use gemscope_live::privileges::Invoker;
 use gemscope_probes::catalogue::Row;
 use gemscope_report::{Context, escape};
 use gemscope_trace::Reader;
 
-use crate::args::{AtExit, CheckArgs, LimitArgs, Undecided};
-use crate::capture::{self, Cycles, Ending, Flight, Request, Watched};
+use crate::args::{AtExit, CheckArgs};
+use crate::capture::{self, Ending, Flight, Request, Watched};
 use crate::exit::Exit;
 use crate::model::Run;
+use crate::policy::Policy;
 use crate::source::{self, Judged, Options};
-use crate::ui::{self, Sink, Ui};
+use crate::ui::{Sink, Ui};
 use crate::values::Source;
 
 pub fn run(args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
+    // What is wrong with it is told before anything is begun.
+    let policy = Policy::load(&args.policy)?;
     match (&args.trace, &args.model.source) {
-        (Some(path), _) => trace(path, args, ui),
-        (None, Some(source)) => model(source, args, ui),
-        (None, None) => command(args, ui),
+        (Some(path), _) => trace(path, args, policy, ui),
+        (None, Some(source)) => model(source, args, policy, ui),
+        (None, None) => command(args, policy, ui),
     }
 }
 
-/// The exit code of a judgement, by what is to be made of an undecided one.
-pub(super) fn exit(judged: &Judged, limits: &LimitArgs) -> Exit {
-    let verdict = &judged.judgement().verdict;
-    let undecided = limits.undecided.unwrap_or_default();
-    if undecided == Undecided::Warn && matches!(verdict, Verdict::Undecided(_)) {
-        ui::say("warning: the verdict is undecided, and passes as --undecided=warn asks");
-    }
-    Exit::of_check(verdict, undecided)
+/// What stands by the policy, reported.
+fn conclude(
+    mut judged: Judged,
+    mut policy: Policy,
+    sink: &mut Sink,
+    args: &CheckArgs,
+    ui: &Ui,
+    keep: impl FnOnce(&mut Judged, Exit) -> anyhow::Result<()>,
+) -> anyhow::Result<Exit> {
+    policy.apply(&mut judged);
+    let exit = policy.exit(&judged, &args.limits);
+    keep(&mut judged, exit)?;
+    ui.report(sink, &judged.names(), args.json)?;
+    policy.finish()?;
+    Ok(exit)
 }
 
-fn model(source: &Source, args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
+fn model(source: &Source, args: &CheckArgs, policy: Policy, ui: &Ui) -> anyhow::Result<Exit> {
     let run = Run::of(source, &args.model)?;
-    let mut sink = Sink::file_or(args.report.as_deref(), Sink::Stdout)?;
+    let mut sink = Sink::file_or(args.report.as_deref(), policy.sink(Sink::Stdout))?;
     if let Some(path) = &args.output {
         run.write(path)?;
     }
     let options = Options {
-        at_exit: args.at_exit.map(AtExit::wire),
-        limits: args.limits.limits(),
+        at_exit: at_exit(args, &policy),
+        limits: args.limits.limits(&policy.config),
         ..Options::default()
     };
     let judged = run.judge(args.output.as_deref(), &options);
-    ui.report(&mut sink, &judged.names(), args.json)?;
-    let exit = exit(&judged, &args.limits);
-    if let Some(path) = args.trace_on_failure.as_deref().filter(|_| exit != Exit::Clean) {
-        run.write(path)?;
-    }
-    Ok(exit)
+    conclude(judged, policy, &mut sink, args, ui, |_, exit| {
+        match args.trace_on_failure.as_deref().filter(|_| exit != Exit::Clean) {
+            Some(path) => run.write(path).map(drop),
+            None => Ok(()),
+        }
+    })
 }
 
-fn trace(path: &Path, args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
+fn trace(path: &Path, args: &CheckArgs, policy: Policy, ui: &Ui) -> anyhow::Result<Exit> {
     let reader = Reader::open(path)?;
     // A trace of a command says what it was recorded for. One of a whole machine is asserted strictly.
     let recorded = reader.header().scope.root_tgid != 0;
-    let at_exit = args.at_exit.map(AtExit::wire).or_else(|| (!recorded).then_some(scope::STRICT));
-    let mut sink = Sink::file_or(args.report.as_deref(), Sink::Stdout)?;
-    let options = Options { at_exit, limits: args.limits.limits(), ..Options::default() };
+    let at_exit = at_exit(args, &policy).or_else(|| (!recorded).then_some(scope::STRICT));
+    let mut sink = Sink::file_or(args.report.as_deref(), policy.sink(Sink::Stdout))?;
+    let options = Options { at_exit, limits: args.limits.limits(&policy.config), ..Options::default() };
     let judged = source::judge(reader, &path.to_string_lossy(), &options)?;
-    ui.report(&mut sink, &judged.names(), args.json)?;
-    Ok(exit(&judged, &args.limits))
+    conclude(judged, policy, &mut sink, args, ui, |_, _| Ok(()))
 }
 
-fn command(args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
+fn command(args: &CheckArgs, policy: Policy, ui: &Ui) -> anyhow::Result<Exit> {
     let (options, filters) = capture::resolve(&args.capture, ui.verbose)?;
     // Under sudo the report belongs to the user: it is created when gemscope has become them.
     let early = if Invoker::from_sudo()?.is_none() { Some(sink(args)?) } else { None };
-    let wanted = args.trace_on_failure.as_deref();
+    let asked = policy.asked(args);
+    let wanted = asked.trace_on_failure.as_deref();
     let flight = args.trace_limit.zip(wanted).map(|(bytes, path)| Flight {
         bytes,
         path: path.to_owned(),
@@ -88,21 +97,20 @@ fn command(args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
     let request = Request {
         options,
         filters,
-        at_exit: args.at_exit.unwrap_or(AtExit::Strict).wire(),
-        grace: Duration::from_millis(args.grace),
-        scope: capture::scope(&args.scope.scope)?,
-        survivors: args.scope.survivor.clone(),
-        cycles: args.scope.cycles.map(|times| Cycles { times, pause: args.scope.pause() }),
-        limits: args.limits.limits(),
+        at_exit: at_exit(args, &policy).unwrap_or(scope::STRICT),
+        grace: asked.grace,
+        scope: capture::scope(&asked.scope)?,
+        survivors: asked.survivors,
+        cycles: asked.cycles,
+        limits: args.limits.limits(&policy.config),
         control: args.scope.control.clone(),
-        limit: args.timeout.or(args.scope.duration).map(Duration::from_secs_f64),
+        limit: asked.limit,
         kill: !args.command.is_empty(),
         output: args.output.clone().or(apart.clone()),
         renamed_later: apart.is_some(),
         flight,
         raw_addresses: false,
-        ready: (args.command.is_empty() && args.scope.duration.is_none())
-            .then_some("watching; end it with Ctrl-C"),
+        ready: (args.command.is_empty() && asked.limit.is_none()).then_some("watching; end it with Ctrl-C"),
         command: args.command.clone(),
     };
     let watched = capture::watch(&request).inspect_err(|_| apart.iter().for_each(remove))?;
@@ -113,29 +121,34 @@ fn command(args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
     let Watched { judge, definitions, header, status, ending, flight, written } = watched;
     let mut context = Context::of_trace(&header, |p| Row::of(p).map(|row| row.blind));
     context.status = outcome(status, ending, &request);
-    let mut judged = source::conclude(judge, context, definitions);
-    let exit = exit(&judged, &args.limits);
-    let failed = exit != Exit::Clean;
-    // Why it could not be written is said; the verdict stands.
-    let kept = flight.filter(|_| failed).is_some_and(|keeper| judged.write_flight(keeper));
-    let trace = match (&apart, wanted) {
-        (Some(apart), Some(path)) if failed => {
-            let shown = || format!("cannot call the trace `{}`: it is in `{}`", shown(path), shown(apart));
-            fs::rename(apart, path).with_context(shown)?;
-            Some(path)
+    let judged = source::conclude(judge, context, definitions);
+    conclude(judged, policy, &mut sink, args, ui, |judged, exit| {
+        let failed = exit != Exit::Clean;
+        // Why it could not be written is said; the verdict stands.
+        let kept = flight.filter(|_| failed).is_some_and(|keeper| judged.write_flight(keeper));
+        let trace = match (&apart, wanted) {
+            (Some(apart), Some(path)) if failed => {
+                let why = || format!("cannot call the trace `{}`: it is in `{}`", shown(path), shown(apart));
+                fs::rename(apart, path).with_context(why)?;
+                Some(path)
+            }
+            (Some(apart), _) => {
+                remove(apart);
+                None
+            }
+            (None, Some(path)) => Some(path).filter(|_| kept),
+            (None, None) => written.as_ref().map(|w| w.path.as_path()),
+        };
+        if let Some(path) = trace {
+            judged.written_to(path);
         }
-        (Some(apart), _) => {
-            remove(apart);
-            None
-        }
-        (None, Some(path)) => Some(path).filter(|_| kept),
-        (None, None) => written.as_ref().map(|w| w.path.as_path()),
-    };
-    if let Some(path) = trace {
-        judged.written_to(path);
-    }
-    ui.report(&mut sink, &judged.names(), args.json)?;
-    Ok(exit)
+        Ok(())
+    })
+}
+
+/// What to make of things open at exit, where anybody says.
+fn at_exit(args: &CheckArgs, policy: &Policy) -> Option<u32> {
+    args.at_exit.map(AtExit::wire).or(policy.config.check.at_exit)
 }
 
 fn sink(args: &CheckArgs) -> anyhow::Result<Sink> {

@@ -4,6 +4,7 @@ use gemscope_trace::Reader;
 
 use crate::args::{AtExit, ReplayArgs};
 use crate::exit::Exit;
+use crate::policy::Policy;
 use crate::source::{self, Options};
 use crate::ui::{Sink, Ui};
 
@@ -14,15 +15,19 @@ pub fn run(args: &ReplayArgs, ui: &Ui) -> anyhow::Result<Exit> {
     if let Some(era) = args.what_if {
         return super::what_if::run(args, era);
     }
+    let mut policy = Policy::load(&args.policy)?;
     let reader = Reader::open(&args.file)?;
     let options = Options {
         until: args.until,
         profile: args.profile,
-        at_exit: args.at_exit.map(AtExit::wire),
+        at_exit: args.at_exit.map(AtExit::wire).or(policy.config.check.at_exit),
         events: args.events,
-        limits: args.limits.limits(),
+        limits: args.limits.limits(&policy.config),
     };
-    let judged = source::judge(reader, &args.file.to_string_lossy(), &options)?;
-    ui.report(&mut Sink::Stdout, &judged.names(), args.json)?;
-    Ok(super::check::exit(&judged, &args.limits))
+    let mut judged = source::judge(reader, &args.file.to_string_lossy(), &options)?;
+    policy.apply(&mut judged);
+    ui.report(&mut policy.sink(Sink::Stdout), &judged.names(), args.json)?;
+    let exit = policy.exit(&judged, &args.limits);
+    policy.finish()?;
+    Ok(exit)
 }

@@ -76,12 +76,24 @@ pub(crate) fn finding(names: &Names<'_>, f: &engine::Finding) -> lines::Finding 
         holders: holders.iter().map(|h| holder(names, h)).collect(),
         life: life.iter().map(|e| event(names, e, false)).collect(),
         advice: rule.advice.to_owned(),
+        set_aside: None,
     }
 }
 
 fn test(test: crate::attribution::Test) -> lines::Test {
     let crate::attribution::Test { runner, suite, name } = test;
     lines::Test { runner: runner.name().to_owned(), suite, name }
+}
+
+/// What lets a finding or a broken assertion of this number pass.
+pub(crate) fn set_aside(names: &Names<'_>, number: u32) -> Option<lines::SetAside> {
+    let entry = names.judgement.outcome.aside(number)?;
+    Some(lines::SetAside {
+        by: entry.origin.name().to_owned(),
+        name: entry.name.clone(),
+        reason: entry.reason.clone(),
+        place: entry.place.clone(),
+    })
 }
 
 fn entity(names: &Names<'_>, e: engine::Entity) -> lines::Entity {
@@ -237,7 +249,7 @@ pub(crate) fn note(names: &Names<'_>, n: Note<'_>) -> lines::Note {
     }
 }
 
-fn by_rule(findings: &[engine::Finding]) -> BTreeMap<String, u64> {
+fn by_rule<'a>(findings: impl Iterator<Item = &'a engine::Finding>) -> BTreeMap<String, u64> {
     let mut by_rule = BTreeMap::new();
     for f in findings {
         *by_rule.entry(f.rule.name().to_owned()).or_default() += f.count.max(1);
@@ -252,8 +264,9 @@ pub(crate) fn summary(names: &Names<'_>) -> lines::Summary {
         verdict: j.verdict_name().to_owned(),
         certain: j.certain(),
         uncertain: j.uncertain(),
-        by_rule: by_rule(&j.findings),
-        near_misses: by_rule(&j.near_misses),
+        set_aside: j.outcome.set_aside.len(),
+        by_rule: by_rule(j.standing()),
+        near_misses: by_rule(j.near_misses.iter()),
         doubts: j.doubts.iter().map(|d| doubt(*d)).collect(),
         records: n.records,
         lost: n.drops,

@@ -132,6 +132,23 @@ pub struct Finding {
     pub life: Vec<Event>,
     /// what to do
     pub advice: String,
+    /// what lets it pass: it is no part of the answer
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub set_aside: Option<SetAside>,
+}
+
+/// What lets a finding pass.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct SetAside {
+    /// `suppression`, `baseline`
+    pub by: String,
+    /// the suppression's name, or the fingerprint
+    pub name: String,
+    /// why it may pass; empty when nobody said
+    pub reason: String,
+    /// where that is written: file and line
+    pub place: String,
 }
 
 /// A test, as its runner names it.
@@ -312,6 +329,8 @@ pub struct Summary {
     pub certain: usize,
     /// findings that are not
     pub uncertain: usize,
+    /// findings and broken assertions that suppressions and the baseline let pass: in none of the other numbers
+    pub set_aside: usize,
     /// entities per rule, certain and uncertain together
     pub by_rule: BTreeMap<String, u64>,
     /// near misses per rule

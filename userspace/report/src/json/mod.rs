@@ -23,7 +23,9 @@ use crate::notes::notes;
 pub fn report(out: &mut dyn io::Write, names: &Names<'_>) -> io::Result<()> {
     write_line(out, &Line::Header(Box::new(build::header(names.context))))?;
     for finding in &names.judgement.findings {
-        write_line(out, &Line::Finding(Box::new(build::finding(names, finding))))?;
+        let set_aside = build::set_aside(names, finding.number);
+        let line = lines::Finding { set_aside, ..build::finding(names, finding) };
+        write_line(out, &Line::Finding(Box::new(line)))?;
     }
     for near in &names.judgement.near_misses {
         write_line(out, &Line::NearMiss(Box::new(build::finding(names, near))))?;

@@ -7,6 +7,7 @@ pub(crate) mod header;
 mod near_miss;
 mod notes;
 pub(crate) mod paint;
+mod policy;
 pub(crate) mod stack;
 mod survey;
 mod tests;
@@ -33,8 +34,8 @@ pub fn report(out: &mut dyn Write, names: &Names<'_>, palette: &Palette) -> fmt:
     header::header(out, palette, names.context, judgement)?;
     writeln!(out)?;
     let teller = finding::Teller { names, palette };
-    let mut groups = Groups::of(&judgement.findings);
-    for f in &judgement.findings {
+    let mut groups = Groups::of(judgement.standing());
+    for f in judgement.standing() {
         let tell = groups.next(f);
         if tell == Tell::Nothing {
             continue;
@@ -45,6 +46,7 @@ pub fn report(out: &mut dyn Write, names: &Names<'_>, palette: &Palette) -> fmt:
         }
         writeln!(out)?;
     }
+    policy::set_aside(out, palette, &judgement.outcome)?;
     near_miss::tell(out, &teller, &judgement.near_misses)?;
     verdict::doubts(out, palette, judgement)?;
     notes::tell(out, palette, names)?;

@@ -24,7 +24,13 @@ pub(crate) fn sentence(j: &Judgement) -> String {
     match &j.verdict {
         Verdict::Clean => {
             let records = plural(j.counts.records, "record", "records");
-            format!("clean: nothing leaked and no rule was broken in {records}")
+            match j.outcome.set_aside.len() as u64 {
+                0 => format!("clean: nothing leaked and no rule was broken in {records}"),
+                n => format!(
+                    "clean: nothing stands of {}, set aside, in {records}",
+                    plural(n, "finding", "findings")
+                ),
+            }
         }
         Verdict::Findings => {
             let mut text =
@@ -32,6 +38,10 @@ pub(crate) fn sentence(j: &Judgement) -> String {
             let uncertain = j.uncertain();
             if uncertain > 0 {
                 text.push_str(&format!("; {} more uncertain", number(uncertain as u64)));
+            }
+            match j.outcome.set_aside.len() as u64 {
+                0 => {}
+                n => text.push_str(&format!("; {} set aside", number(n))),
             }
             text
         }
@@ -44,7 +54,7 @@ pub(crate) fn sentence(j: &Judgement) -> String {
                     plural(doubts.len() as u64 - 1, "more reason", "more reasons")
                 ));
             }
-            if !j.findings.is_empty() {
+            if j.standing().next().is_some() {
                 text.push_str(&format!("; uncertain: {}", by_rule(j, true)));
             }
             text
@@ -55,7 +65,7 @@ pub(crate) fn sentence(j: &Judgement) -> String {
 /// `handle-leak ×3 (192.0 KiB), double-close ×1`, in the order of the rules.
 fn by_rule(j: &Judgement, uncertain: bool) -> String {
     let mut rules: BTreeMap<RuleId, (u64, u64)> = BTreeMap::new();
-    for f in j.findings.iter().filter(|f| f.tainted == uncertain) {
+    for f in j.standing().filter(|f| f.tainted == uncertain) {
         let entry = rules.entry(f.rule).or_default();
         entry.0 += f.count.max(1);
         entry.1 += f.bytes;
