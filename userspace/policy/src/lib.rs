@@ -8,11 +8,13 @@
 //! in words (report brings them as [`Subject`]s), reading files, choosing exit codes.
 
 mod breach;
+mod fingerprint;
 mod kind;
 mod outcome;
 mod subject;
 
 pub use breach::{Assertion, Breach, Share, Slope};
+pub use fingerprint::fingerprint;
 pub use kind::Kind;
 pub use outcome::{Entry, Kept, Origin, Outcome, SetAside};
 pub use subject::{Frame, Subject};
