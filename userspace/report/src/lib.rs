@@ -8,6 +8,7 @@
 //! What it is not for: deciding (the engine's verdict is told, not made, here), reading files, choosing exit codes.
 
 pub mod chronicle;
+pub mod ci;
 pub mod context;
 mod directory;
 pub mod escape;

@@ -7,7 +7,7 @@ use gemscope_engine as engine;
 use gemscope_engine::HolderKind;
 use gemscope_trace::{Frame, StackKind};
 
-use super::lines;
+use super::{lines, policy};
 use crate::context::Context;
 use crate::names::{self, Names};
 use crate::notes::Note;
@@ -75,6 +75,7 @@ pub(crate) fn finding(names: &Names<'_>, f: &engine::Finding) -> lines::Finding 
         holders: holders.iter().map(|h| holder(names, h)).collect(),
         life: life.iter().map(|e| event(names, e, false)).collect(),
         advice: rule.advice.to_owned(),
+        set_aside: names.judgement.outcome.aside(*number).map(policy::set_aside),
     }
 }
 
@@ -231,7 +232,7 @@ pub(crate) fn note(names: &Names<'_>, n: Note<'_>) -> lines::Note {
     }
 }
 
-fn by_rule(findings: &[engine::Finding]) -> BTreeMap<String, u64> {
+fn by_rule<'a>(findings: impl Iterator<Item = &'a engine::Finding>) -> BTreeMap<String, u64> {
     let mut by_rule = BTreeMap::new();
     for f in findings {
         *by_rule.entry(f.rule.name().to_owned()).or_default() += f.count.max(1);
@@ -242,12 +243,18 @@ fn by_rule(findings: &[engine::Finding]) -> BTreeMap<String, u64> {
 pub(crate) fn summary(names: &Names<'_>) -> lines::Summary {
     let j = names.judgement;
     let n = &j.counts;
+    let mut broken = by_rule(j.standing());
+    for b in j.breaches() {
+        *broken.entry(b.assertion.name().to_owned()).or_default() += 1;
+    }
     lines::Summary {
         verdict: j.verdict_name().to_owned(),
         certain: j.certain(),
         uncertain: j.uncertain(),
-        by_rule: by_rule(&j.findings),
-        near_misses: by_rule(&j.near_misses),
+        breaches: j.breaches().count(),
+        set_aside: j.outcome.set_aside.len(),
+        by_rule: broken,
+        near_misses: by_rule(j.near_misses.iter()),
         doubts: j.doubts.iter().map(|d| doubt(*d)).collect(),
         records: n.records,
         lost: n.drops,

@@ -9,7 +9,7 @@ use super::stack::Told;
 use crate::names::{Names, number, size};
 
 /// Where the text of a labelled line begins.
-const INDENT: &str = "              ";
+pub(super) const INDENT: &str = "              ";
 
 /// Holders and life events shown.
 const HOLDERS_MAX: usize = 24;

@@ -45,7 +45,7 @@ pub(crate) enum Tell {
 pub(crate) struct Groups(FxHashMap<Kind, Size>);
 
 impl Groups {
-    pub fn of(findings: &[Finding]) -> Self {
+    pub fn of<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Self {
         let mut groups: FxHashMap<Kind, Size> = FxHashMap::default();
         for f in findings {
             let size = groups.entry(kind(f)).or_default();

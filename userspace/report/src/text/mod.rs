@@ -1,11 +1,13 @@
 //! The report that people read: the answer first, then what it rests on, then each finding with its evidence.
 
+pub(crate) mod breach;
 mod explain;
 pub(crate) mod finding;
 pub(crate) mod group;
 pub(crate) mod header;
 mod near_miss;
 mod notes;
+pub(crate) mod outcome;
 pub(crate) mod paint;
 pub(crate) mod stack;
 mod survey;
@@ -15,7 +17,7 @@ use std::fmt::{self, Write};
 
 use group::{Groups, Tell};
 
-pub use explain::{explain, explain_all};
+pub use explain::{explain, explain_all, explain_assertion};
 pub use paint::Palette;
 pub(crate) use stack::runtime_from;
 pub use survey::survey;
@@ -32,8 +34,9 @@ pub fn report(out: &mut dyn Write, names: &Names<'_>, palette: &Palette) -> fmt:
     header::header(out, palette, names.context, judgement)?;
     writeln!(out)?;
     let teller = finding::Teller { names, palette };
-    let mut groups = Groups::of(&judgement.findings);
-    for f in &judgement.findings {
+    // What is set aside is counted below, and told in full by JSON lines.
+    let mut groups = Groups::of(judgement.standing());
+    for f in judgement.standing() {
         let tell = groups.next(f);
         if tell == Tell::Nothing {
             continue;
@@ -44,6 +47,11 @@ pub fn report(out: &mut dyn Write, names: &Names<'_>, palette: &Palette) -> fmt:
         }
         writeln!(out)?;
     }
+    for b in judgement.breaches() {
+        teller.breach(out, b)?;
+        writeln!(out)?;
+    }
+    outcome::tell(out, palette, judgement)?;
     near_miss::tell(out, &teller, &judgement.near_misses)?;
     verdict::doubts(out, palette, judgement)?;
     notes::tell(out, palette, names)
