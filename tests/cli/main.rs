@@ -8,6 +8,7 @@ mod export;
 mod golden;
 mod help;
 mod model;
+mod outputs;
 mod readme;
 mod report;
 mod sequences;

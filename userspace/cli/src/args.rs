@@ -11,6 +11,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use gemscope_common::{ProbeId, Profile, scope};
 use gemscope_model::Era;
 
+use crate::reports::{self, Wanted};
 use crate::values::{self, Eras, Source};
 
 mod top;
@@ -76,7 +77,7 @@ pub enum Command {
     Report(ReportArgs),
     /// Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era
     Explore(ExploreArgs),
-    /// What a rule means; without one, all rules
+    /// What a rule or an assertion means; without one, all of them
     Explain(ExplainArgs),
     /// What this kernel offers and what is missing, rule by rule
     Doctor(DoctorArgs),
@@ -132,9 +133,10 @@ pub struct CheckArgs {
     /// Write a trace too
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Write the report to this file instead of stderr
-    #[arg(long, value_name = "FILE")]
-    pub report: Option<PathBuf>,
+    /// Write a report to this file, `-` for stdout, as text, jsonl, junit, sarif, ktap, github, markdown or html; without FORMAT
+    /// the report that goes to stderr else. May be given several times
+    #[arg(long, value_name = "[FORMAT=]FILE", value_parser = reports::wanted)]
+    pub report: Vec<Wanted>,
     /// What to make of things open when the command's processes end normally [default: strict]
     #[arg(long, value_enum, value_name = "MODE")]
     pub at_exit: Option<AtExit>,
@@ -158,7 +160,7 @@ pub struct CheckArgs {
 const CHECK_HELP: &str = "\
 CMD keeps stdin, stdout and stderr. The report goes to stderr, or to the file of --report, so
 that CMD's stdout stays CMD's own. With --trace or --source there is no CMD and the report goes to
-stdout.
+stdout. Reports in other formats are written beside it: --report junit=report.xml.
 Under sudo, CMD runs as the user who called sudo.
 
 Exit codes are about the verdict only; the report tells CMD's own status:
@@ -316,6 +318,10 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "PROFILE", value_parser = values::era,
           conflicts_with_all = ["until", "profile", "at_exit", "events", "conformance"])]
     pub what_if: Option<Era>,
+    /// Write a report to this file, `-` for stdout, as text, jsonl, junit, sarif, ktap, github, markdown or html; without FORMAT
+    /// the report that goes to stdout else. May be given several times
+    #[arg(long, value_name = "[FORMAT=]FILE", value_parser = reports::wanted, conflicts_with_all = ["conformance", "what_if"])]
+    pub report: Vec<Wanted>,
     /// Print JSON lines
     #[arg(long)]
     pub json: bool,
@@ -324,7 +330,7 @@ pub struct ReplayArgs {
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// The rule's name
+    /// The name of the rule or assertion
     pub rule: Option<String>,
     /// Print JSON lines
     #[arg(long)]

@@ -13,6 +13,7 @@ mod fixture;
 mod model;
 pub mod pipeline;
 mod play;
+mod reports;
 mod scenario;
 mod snapshot;
 pub mod source;

@@ -3,6 +3,7 @@
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use gemscope_common::scope;
 use gemscope_live::privileges::Invoker;
 use gemscope_probes::catalogue::Row;
@@ -11,8 +12,10 @@ use gemscope_trace::Reader;
 
 use crate::args::{AtExit, CheckArgs};
 use crate::capture::{self, Ending, Request, Watched};
+use crate::commands::report::{self, Input};
 use crate::exit::Exit;
 use crate::model::Run;
+use crate::reports::{self, Reports};
 use crate::source::{self, Options};
 use crate::ui::{Sink, Ui};
 use crate::values::Source;
@@ -27,13 +30,14 @@ pub fn run(args: CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
 
 fn model(source: &Source, args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
     let run = Run::of(source, &args.model)?;
-    let mut sink = Sink::file_or(args.report.as_deref(), Sink::Stdout)?;
+    let reports = Reports::open(&args.report, args.json, Sink::Stdout, true)?;
     if let Some(path) = &args.output {
         run.write(path)?;
     }
-    let judged = run.judge(args.output.as_deref(), args.at_exit.map(AtExit::wire));
-    ui.report(&mut sink, &judged.names(), args.json)?;
-    Ok(Exit::of(&judged.judgement().verdict))
+    let at_exit = args.at_exit.map(AtExit::wire);
+    let judged = run.judge(args.output.as_deref(), at_exit);
+    let options = Options { at_exit, ..Options::default() };
+    reports.write(ui, &judged.names(), &|names| report::page_beside(&Input::Model(&run), &options, names))
 }
 
 fn trace(path: &std::path::Path, args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
@@ -41,16 +45,17 @@ fn trace(path: &std::path::Path, args: &CheckArgs, ui: &Ui) -> anyhow::Result<Ex
     // A trace of a command says what it was recorded for. One of a whole machine is asserted strictly.
     let recorded = reader.header().scope.root_tgid != 0;
     let at_exit = args.at_exit.map(AtExit::wire).or_else(|| (!recorded).then_some(scope::STRICT));
-    let mut sink = Sink::file_or(args.report.as_deref(), Sink::Stdout)?;
-    let judged = source::judge(reader, &path.to_string_lossy(), &Options { at_exit, ..Options::default() })?;
-    ui.report(&mut sink, &judged.names(), args.json)?;
-    Ok(Exit::of(&judged.judgement().verdict))
+    let reports = Reports::open(&args.report, args.json, Sink::Stdout, true)?;
+    let options = Options { at_exit, ..Options::default() };
+    let judged = source::judge(reader, &path.to_string_lossy(), &options)?;
+    reports.write(ui, &judged.names(), &|names| report::page_beside(&Input::Trace(path), &options, names))
 }
 
 fn command(args: CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
+    reports::sound(&args.report, args.output.is_some())?;
     let (options, filters) = capture::resolve(&args.capture, ui.verbose)?;
     // Under sudo the report belongs to the user: it is created when gemscope has become them.
-    let early = if Invoker::from_sudo()?.is_none() { Some(sink(&args)?) } else { None };
+    let early = if Invoker::from_sudo()?.is_none() { Some(open(&args)?) } else { None };
     let request = Request {
         options,
         filters,
@@ -64,9 +69,9 @@ fn command(args: CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
         command: args.command.clone(),
     };
     let watched = capture::watch(&request)?;
-    let mut sink = match early {
-        Some(sink) => sink,
-        None => sink(&args)?,
+    let reports = match early {
+        Some(reports) => reports,
+        None => open(&args)?,
     };
     let Watched { judge, definitions, header, status, ending, written } = watched;
     let mut context = Context::of_trace(&header, |p| Row::of(p).map(|row| row.blind));
@@ -75,12 +80,15 @@ fn command(args: CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
         context.trace = written.path.to_string_lossy().into_owned();
     }
     let judged = source::conclude(judge, context, definitions);
-    ui.report(&mut sink, &judged.names(), args.json)?;
-    Ok(Exit::of(&judged.judgement().verdict))
+    let options = Options { at_exit: Some(request.at_exit), ..Options::default() };
+    reports.write(ui, &judged.names(), &|names| {
+        let trace = written.as_ref().context("the trace that the page is made of was not written")?;
+        report::page_beside(&Input::Trace(&trace.path), &options, names)
+    })
 }
 
-fn sink(args: &CheckArgs) -> anyhow::Result<Sink> {
-    Sink::file_or(args.report.as_deref(), Sink::Stderr)
+fn open(args: &CheckArgs) -> anyhow::Result<Reports> {
+    Reports::open(&args.report, args.json, Sink::Stderr, args.output.is_some())
 }
 
 /// What became of the command, in words.

@@ -3,7 +3,9 @@
 use gemscope_trace::Reader;
 
 use crate::args::{AtExit, ReplayArgs};
+use crate::commands::report::{self, Input};
 use crate::exit::Exit;
+use crate::reports::Reports;
 use crate::source::{self, Options};
 use crate::ui::{Sink, Ui};
 
@@ -21,7 +23,9 @@ pub fn run(args: &ReplayArgs, ui: &Ui) -> anyhow::Result<Exit> {
         at_exit: args.at_exit.map(AtExit::wire),
         events: args.events,
     };
+    let reports = Reports::open(&args.report, args.json, Sink::Stdout, true)?;
     let judged = source::judge(reader, &args.file.to_string_lossy(), &options)?;
-    ui.report(&mut Sink::Stdout, &judged.names(), args.json)?;
-    Ok(Exit::of(&judged.judgement().verdict))
+    let options = Options { events: false, ..options };
+    reports
+        .write(ui, &judged.names(), &|names| report::page_beside(&Input::Trace(&args.file), &options, names))
 }
