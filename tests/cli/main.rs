@@ -9,6 +9,7 @@ mod flight;
 mod golden;
 mod help;
 mod model;
+mod outputs;
 mod policy;
 mod readme;
 mod report;

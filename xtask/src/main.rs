@@ -18,6 +18,7 @@ mod kernels;
 mod matrix;
 mod mirror;
 mod modules;
+mod outputs;
 mod pages;
 mod perfetto;
 mod pictures;

@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::matrix::{self, MatrixArgs, Tally};
 use crate::pages::PagesArgs;
-use crate::{ebpf, html, pages, perfetto, setup, summary, tool, workspace};
+use crate::{ebpf, html, outputs, pages, perfetto, setup, summary, tool, workspace};
 
 /// What is asked of the tests.
 #[derive(Debug, Args)]
@@ -58,6 +58,12 @@ const STEPS: &[Step] = &[
         about: "exports of every committed trace, read by Perfetto's own schema",
         prepare: perfetto::prepare,
         run: perfetto_check,
+    },
+    Step {
+        name: "outputs",
+        about: "JUnit and SARIF files of committed traces, read by the published schemas",
+        prepare: outputs::prepare,
+        run: outputs_check,
     },
     Step {
         name: "truth",
@@ -203,6 +209,11 @@ fn pages_check() -> Result<Tally> {
 
 fn perfetto_check() -> Result<Tally> {
     eprintln!("xtask: perfetto: {}", perfetto::check()?);
+    Ok(ONE_PASSED)
+}
+
+fn outputs_check() -> Result<Tally> {
+    eprintln!("xtask: outputs: {}", outputs::check()?);
     Ok(ONE_PASSED)
 }
 

@@ -13,6 +13,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use gemscope_common::{ProbeId, Profile, scope};
 use gemscope_model::Era;
 
+use crate::reports::{self, Wanted};
 use crate::values::{self, Eras, Source};
 
 mod top;
@@ -88,7 +89,7 @@ pub enum Command {
     Report(ReportArgs),
     /// Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era
     Explore(ExploreArgs),
-    /// What a rule means; without one, all rules
+    /// What a rule or an assertion means; without one, all of them
     Explain(ExplainArgs),
     /// What this kernel offers and what is missing, rule by rule
     Doctor(DoctorArgs),
@@ -150,9 +151,10 @@ pub struct CheckArgs {
     /// Keep at most this much for that trace, as 64M: its end, in memory; without it, the whole trace goes to the disk first
     #[arg(long, value_name = "SIZE", value_parser = values::flight, requires = "trace_on_failure")]
     pub trace_limit: Option<usize>,
-    /// Write the report to this file instead of stderr
-    #[arg(long, value_name = "FILE")]
-    pub report: Option<PathBuf>,
+    /// Write a report to this file, `-` for stdout, as text, jsonl, junit, sarif, ktap, github, markdown or html; without FORMAT
+    /// the report that goes to stderr else. May be given several times
+    #[arg(long, value_name = "[FORMAT=]FILE", value_parser = reports::wanted)]
+    pub report: Vec<Wanted>,
     /// What to make of things open when the command's processes end normally [default: strict]
     #[arg(long, value_enum, value_name = "MODE")]
     pub at_exit: Option<AtExit>,
@@ -185,7 +187,7 @@ pub struct CheckArgs {
 const CHECK_HELP: &str = "\
 CMD keeps stdin, stdout and stderr. The report goes to stderr, or to the file of --report, so
 that CMD's stdout stays CMD's own. With --trace or --source there is no CMD and the report goes to
-stdout.
+stdout. Reports in other formats are written beside it: --report junit=report.xml.
 Under sudo, CMD runs as the user who called sudo.
 
 Exit codes are about the verdict only; the report tells CMD's own status:
@@ -369,6 +371,10 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "PROFILE", value_parser = values::era,
           conflicts_with_all = ["until", "profile", "at_exit", "events", "conformance", "policy"])]
     pub what_if: Option<Era>,
+    /// Write a report to this file, `-` for stdout, as text, jsonl, junit, sarif, ktap, github, markdown or html; without FORMAT
+    /// the report that goes to stdout else. May be given several times
+    #[arg(long, value_name = "[FORMAT=]FILE", value_parser = reports::wanted, conflicts_with_all = ["conformance", "what_if"])]
+    pub report: Vec<Wanted>,
     /// Print JSON lines
     #[arg(long)]
     pub json: bool,
@@ -380,7 +386,7 @@ pub struct ReplayArgs {
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// The rule's name
+    /// The name of the rule or assertion
     pub rule: Option<String>,
     /// Print JSON lines
     #[arg(long)]

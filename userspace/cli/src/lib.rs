@@ -15,6 +15,7 @@ mod model;
 pub mod pipeline;
 mod play;
 mod policy;
+mod reports;
 mod scenario;
 mod snapshot;
 pub mod source;

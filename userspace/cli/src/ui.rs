@@ -46,11 +46,20 @@ impl Ui {
     /// The colours for a sink.
     #[must_use]
     pub fn palette(&self, sink: &Sink) -> Palette {
-        let auto = || match sink {
-            Sink::Stdout => AutoStream::choice(&io::stdout()),
-            Sink::Stderr => AutoStream::choice(&io::stderr()),
-            Sink::File(_) => ColorChoice::Never,
-        };
+        match sink {
+            Sink::Stdout => self.colours(|| AutoStream::choice(&io::stdout())),
+            Sink::Stderr => self.colours(|| AutoStream::choice(&io::stderr())),
+            Sink::File(_) => self.plain(),
+        }
+    }
+
+    /// The colours for what is no terminal: none, unless they were asked for.
+    #[must_use]
+    pub fn plain(&self) -> Palette {
+        self.colours(|| ColorChoice::Never)
+    }
+
+    fn colours(&self, auto: impl FnOnce() -> ColorChoice) -> Palette {
         let colour = match self.color {
             Color::Always => true,
             Color::Never => false,

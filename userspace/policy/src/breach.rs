@@ -45,10 +45,37 @@ impl Assertion {
     #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
-            Self::SteadyGrowth => "What one call takes and nobody gives back grows with every few cycles",
-            Self::GrowthLimit => "More is held at the last mark than at the first, beyond the limit",
-            Self::AgeLimit => "Something is held for longer than the limit",
-            Self::Budget => "More is held at once than the budget allows",
+            Self::SteadyGrowth => "what one call takes and nobody gives back grows with every few cycles",
+            Self::GrowthLimit => "more is held at the last mark than at the first, beyond the limit",
+            Self::AgeLimit => "something is held for longer than the limit",
+            Self::Budget => "more is held at once than the budget allows",
+        }
+    }
+
+    /// What it means, in a paragraph.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::SteadyGrowth => {
+                "An action that is done again and again (a frame, a request, a window opened and closed) may take what it likes, \
+                 as long as it gives it back. Each call site is judged by what it took in each cycle and what of that is still \
+                 there: a leak leaves something behind every so many cycles, for ever; a cache or a pool does so only until it \
+                 is full. The slope is told with the bounds of its confidence, and the assertion is broken when even the lower \
+                 one is above nothing. The first cycles, which fill what is filled once, and the latest, whose buffers are \
+                 still in flight, are left out."
+            }
+            Self::GrowthLimit => {
+                "What is held at the last mark is compared with what was held at the first: between two moments at which a \
+                 program is equally idle, it should hold equally much. The limit allows for what it may keep."
+            }
+            Self::AgeLimit => {
+                "What a program takes for a moment (a frame in flight, a screenshot) is given back soon. What is older than the \
+                 limit at the end was forgotten, or is a part of its state, and then wants a suppression that says so."
+            }
+            Self::Budget => {
+                "The most that is held at any one moment. It says nothing about leaks: a program that takes everything at once \
+                 and gives it all back breaks it too."
+            }
         }
     }
 
@@ -57,14 +84,14 @@ impl Assertion {
     pub const fn advice(self) -> &'static str {
         match self {
             Self::SteadyGrowth => {
-                "Give back in each cycle what the calls below take in it. A pool that has not reached its cap looks the same: \
-                 run more cycles, or let it fill with --warm-up."
+                "give back in each cycle what the calls below take in it; a pool that has not reached its cap looks the same: \
+                 run more cycles, or let it fill with --warm-up"
             }
             Self::GrowthLimit => {
-                "Give back what the calls below have taken since the first mark, or raise --max-growth."
+                "give back what the calls below have taken since the first mark, or raise --max-growth"
             }
-            Self::AgeLimit => "Give back what the calls below took, or raise --older.",
-            Self::Budget => "Hold less at once, see the calls below, or raise --budget.",
+            Self::AgeLimit => "give back what the calls below took, or raise --older",
+            Self::Budget => "hold less at once, see the calls below, or raise --budget",
         }
     }
 }

@@ -9,6 +9,7 @@
 
 pub mod attribution;
 pub mod chronicle;
+pub mod ci;
 pub mod context;
 mod directory;
 pub mod escape;

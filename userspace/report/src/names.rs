@@ -2,6 +2,7 @@
 
 use gemscope_common::kernel_str;
 use gemscope_engine::{Doubt, Entity, Finding, Holder, HolderKind, Stamp};
+use gemscope_policy::Kind;
 use gemscope_trace::{Definitions, Frame, StackKind, Symbol};
 
 use crate::attribution::{self, Test};
@@ -196,6 +197,12 @@ pub(crate) fn node(facts: &FileFacts) -> String {
 
 fn size_after(bytes: u64) -> String {
     if bytes == 0 { String::new() } else { format!(", {}", size(bytes)) }
+}
+
+/// So much of a kind: `3 handles`, `64.0 KiB`.
+#[must_use]
+pub(crate) fn amount(kind: Kind, n: u64) -> String {
+    if kind == Kind::Bytes { size(n) } else { plural(n, kind.one(), kind.name()) }
 }
 
 /// Bytes for people: `64.0 KiB`.

@@ -1,9 +1,7 @@
 //! What is told and not judged: the same notes for people and for programs.
 
 use gemscope_engine::{Held, Notes};
-use gemscope_policy::{Entry, Origin, Outcome};
 
-use crate::escape;
 use crate::judgement::Judgement;
 use crate::names::plural;
 
@@ -98,29 +96,5 @@ pub(crate) fn notes<'a>(j: &'a Judgement) -> Vec<Note<'a>> {
         format!("{} beyond the limit, counted only", plural(findings_dropped, "finding", "findings")),
         Vec::new(),
     );
-    for (name, count, text) in of_policy(&j.outcome) {
-        add(name, count, text, Vec::new());
-    }
-    lines
-}
-
-/// What of the policy is out of date, and what it could not judge.
-fn of_policy(outcome: &Outcome) -> Vec<(&'static str, u64, String)> {
-    /// Longest note, in characters: it may have names from files in it.
-    const NOTE_MAX: usize = 400;
-    let mut lines: Vec<(&'static str, u64, String)> =
-        outcome.notes.iter().map(|note| ("policy", 1, escape::cut(note.as_bytes(), NOTE_MAX))).collect();
-    let unused =
-        |origin| outcome.entries.iter().filter(move |e: &&Entry| e.origin == origin && e.is_unused());
-    for e in unused(Origin::Suppression) {
-        let (name, place) = (escape::name(e.name.as_bytes()), escape::long(e.place.as_bytes()));
-        let text = format!("the suppression `{name}` ({place}) hid nothing: is it needed still?");
-        lines.push(("suppression-unused", 1, text));
-    }
-    let gone = unused(Origin::Baseline).count() as u64;
-    let entries = plural(gone, "entry", "entries");
-    let text =
-        format!("of {entries} of the baseline nothing was found: fixed? --update-baseline takes that out");
-    lines.push(("baseline-unused", gone, text));
     lines
 }

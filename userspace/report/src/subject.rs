@@ -98,7 +98,7 @@ impl Names<'_> {
     }
 
     /// The frames of the stack of an event, innermost first, as they are.
-    fn stack(&self, kind: StackKind, at: &Stamp) -> Vec<Frame> {
+    pub(crate) fn stack(&self, kind: StackKind, at: &Stamp) -> Vec<Frame> {
         let id = match kind {
             StackKind::User => at.ustack,
             StackKind::Kernel => at.kstack,

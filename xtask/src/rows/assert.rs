@@ -46,7 +46,7 @@ pub const ROWS: &[Row] = &[
         &[
             Line(&[("/type", Text("summary")), ("/verdict", Text("findings")), ("/lost", Number(0))]),
             Count(1, &[("/type", Text("breach"))]),
-            Line(&[("/type", Text("breach")), ("/assertion", Text("steady-growth")), ("/kind", Text("handles"))]),
+            Line(&[("/type", Text("breach")), ("/rule", Text("steady-growth")), ("/kind", Text("handles"))]),
             Says("cache_window_icon"),
             Says("cycle"),
         ],
@@ -58,7 +58,7 @@ pub const ROWS: &[Row] = &[
         served!("--leak-every 0", "judged --cycles 70 --pause 20 -- sh -c 'echo >go; read answer <done'"),
         clean![
             Count(0, &[("/type", Text("breach"))]),
-            Line(&[("/type", Text("kept")), ("/assertion", Text("steady-growth"))]),],
+            Line(&[("/type", Text("kept")), ("/rule", Text("steady-growth"))]),],
     )
     .seconds(180),
     // Marks from the command, by signal, and on a socket with a path of its own.
@@ -72,7 +72,7 @@ pub const ROWS: &[Row] = &[
         ),
         &[
             Line(&[("/type", Text("summary")), ("/verdict", Text("findings")), ("/lost", Number(0))]),
-            Line(&[("/type", Text("breach")), ("/assertion", Text("growth-limit")), ("/series", Text("window")), ("/count", AtLeast(8))]),
+            Line(&[("/type", Text("breach")), ("/rule", Text("growth-limit")), ("/series", Text("window")), ("/count", AtLeast(8))]),
             Count(0, &[("/type", Text("breach")), ("/series", Text("SIGUSR"))]),
             Says("draw_frames"),
         ],
@@ -81,7 +81,7 @@ pub const ROWS: &[Row] = &[
     row(
         "marks-on-a-socket",
         "judged --control here --max-growth 0 -- sh -c 'gemscope mark one --to here; gemclient s2; gemscope mark one --to here'",
-        clean![ Line(&[("/type", Text("kept")), ("/assertion", Text("growth-limit"))])],
+        clean![ Line(&[("/type", Text("kept")), ("/rule", Text("growth-limit"))])],
     ),
     row("mark-without-gemscope", "gemscope mark nobody", &[Complains("no gemscope is running")]).code(2),
     row(
@@ -90,21 +90,21 @@ pub const ROWS: &[Row] = &[
         &[
             Line(&[("/type", Text("summary")), ("/verdict", Text("findings"))]),
             Count(1, &[("/type", Text("breach"))]),
-            Line(&[("/type", Text("breach")), ("/assertion", Text("budget")), ("/kind", Text("handles")), ("/limit", Number(2)), ("/count", AtLeast(10))]),
-            Line(&[("/type", Text("kept")), ("/assertion", Text("budget"))]),
+            Line(&[("/type", Text("breach")), ("/rule", Text("budget")), ("/kind", Text("handles")), ("/limit", Number(2)), ("/count", AtLeast(10))]),
+            Line(&[("/type", Text("kept")), ("/rule", Text("budget"))]),
         ],
     )
     .code(1),
     row(
         "budget-kept",
         "judged --budget handles=64 --budget attachments=16 --budget dma-bufs=64 -- gemclient six-step",
-        clean![ Count(3, &[("/type", Text("kept")), ("/assertion", Text("budget"))])],
+        clean![ Count(3, &[("/type", Text("kept")), ("/rule", Text("budget"))])],
     ),
     row(
         "older",
         "judged --older 1 -- gemclient idle-pool --seconds 3",
         &[
-            Line(&[("/type", Text("breach")), ("/assertion", Text("age-limit")), ("/kind", Text("handles"))]),
+            Line(&[("/type", Text("breach")), ("/rule", Text("age-limit")), ("/kind", Text("handles"))]),
             Count(0, &[("/type", Text("finding"))]),
         ],
     )

@@ -9,14 +9,16 @@ use anyhow::Context as _;
 use gemscope_common::scope;
 use gemscope_live::privileges::Invoker;
 use gemscope_probes::catalogue::Row;
-use gemscope_report::{Context, escape};
+use gemscope_report::{Context, Names, escape};
 use gemscope_trace::Reader;
 
 use crate::args::{AtExit, CheckArgs};
 use crate::capture::{self, Ending, Flight, Request, Watched};
+use crate::commands::report::{self, Input};
 use crate::exit::Exit;
 use crate::model::Run;
 use crate::policy::Policy;
+use crate::reports::Reports;
 use crate::source::{self, Judged, Options};
 use crate::ui::{Sink, Ui};
 use crate::values::Source;
@@ -35,22 +37,23 @@ pub fn run(args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
 fn conclude(
     mut judged: Judged,
     mut policy: Policy,
-    sink: &mut Sink,
+    reports: Reports,
     args: &CheckArgs,
     ui: &Ui,
     keep: impl FnOnce(&mut Judged, Exit) -> anyhow::Result<()>,
+    page: &dyn Fn(&Names<'_>) -> anyhow::Result<String>,
 ) -> anyhow::Result<Exit> {
     policy.apply(&mut judged);
     let exit = policy.exit(&judged, &args.limits);
     keep(&mut judged, exit)?;
-    ui.report(sink, &judged.names(), args.json)?;
+    reports.write(ui, &judged.names(), exit, page)?;
     policy.finish()?;
     Ok(exit)
 }
 
 fn model(source: &Source, args: &CheckArgs, policy: Policy, ui: &Ui) -> anyhow::Result<Exit> {
     let run = Run::of(source, &args.model)?;
-    let mut sink = Sink::file_or(args.report.as_deref(), policy.sink(Sink::Stdout))?;
+    let reports = policy.reports(&args.report, args.json, Sink::Stdout, true)?;
     if let Some(path) = &args.output {
         run.write(path)?;
     }
@@ -60,12 +63,12 @@ fn model(source: &Source, args: &CheckArgs, policy: Policy, ui: &Ui) -> anyhow::
         ..Options::default()
     };
     let judged = run.judge(args.output.as_deref(), &options);
-    conclude(judged, policy, &mut sink, args, ui, |_, exit| {
-        match args.trace_on_failure.as_deref().filter(|_| exit != Exit::Clean) {
-            Some(path) => run.write(path).map(drop),
-            None => Ok(()),
-        }
-    })
+    let keep = |_: &mut Judged, exit: Exit| match args.trace_on_failure.as_deref() {
+        Some(path) if exit != Exit::Clean => run.write(path).map(drop),
+        _ => Ok(()),
+    };
+    let page = |names: &Names<'_>| report::page_beside(&Input::Model(&run), &options, names);
+    conclude(judged, policy, reports, args, ui, keep, &page)
 }
 
 fn trace(path: &Path, args: &CheckArgs, policy: Policy, ui: &Ui) -> anyhow::Result<Exit> {
@@ -73,18 +76,23 @@ fn trace(path: &Path, args: &CheckArgs, policy: Policy, ui: &Ui) -> anyhow::Resu
     // A trace of a command says what it was recorded for. One of a whole machine is asserted strictly.
     let recorded = reader.header().scope.root_tgid != 0;
     let at_exit = at_exit(args, &policy).or_else(|| (!recorded).then_some(scope::STRICT));
-    let mut sink = Sink::file_or(args.report.as_deref(), policy.sink(Sink::Stdout))?;
+    let reports = policy.reports(&args.report, args.json, Sink::Stdout, true)?;
     let options = Options { at_exit, limits: args.limits.limits(&policy.config), ..Options::default() };
     let judged = source::judge(reader, &path.to_string_lossy(), &options)?;
-    conclude(judged, policy, &mut sink, args, ui, |_, _| Ok(()))
+    let page = |names: &Names<'_>| report::page_beside(&Input::Trace(path), &options, names);
+    conclude(judged, policy, reports, args, ui, |_, _| Ok(()), &page)
 }
 
 fn command(args: &CheckArgs, policy: Policy, ui: &Ui) -> anyhow::Result<Exit> {
-    let (options, filters) = capture::resolve(&args.capture, ui.verbose)?;
-    // Under sudo the report belongs to the user: it is created when gemscope has become them.
-    let early = if Invoker::from_sudo()?.is_none() { Some(sink(args)?) } else { None };
     let asked = policy.asked(args);
     let wanted = asked.trace_on_failure.as_deref();
+    // A page needs the trace, and a trace that is kept on failure only may be gone.
+    let pages = args.output.is_some();
+    let open = || policy.reports(&args.report, args.json, Sink::Stderr, pages);
+    policy.sound(&args.report, pages)?;
+    let (options, filters) = capture::resolve(&args.capture, ui.verbose)?;
+    // Under sudo the report belongs to the user: it is created when gemscope has become them.
+    let early = if Invoker::from_sudo()?.is_none() { Some(open()?) } else { None };
     let flight = args.trace_limit.zip(wanted).map(|(bytes, path)| Flight {
         bytes,
         path: path.to_owned(),
@@ -114,15 +122,21 @@ fn command(args: &CheckArgs, policy: Policy, ui: &Ui) -> anyhow::Result<Exit> {
         command: args.command.clone(),
     };
     let watched = capture::watch(&request).inspect_err(|_| apart.iter().for_each(remove))?;
-    let mut sink = match early {
-        Some(sink) => sink,
-        None => sink(args)?,
+    let reports = match early {
+        Some(reports) => reports,
+        None => open()?,
     };
     let Watched { judge, definitions, header, status, ending, flight, written } = watched;
     let mut context = Context::of_trace(&header, |p| Row::of(p).map(|row| row.blind));
     context.status = outcome(status, ending, &request);
     let judged = source::conclude(judge, context, definitions);
-    conclude(judged, policy, &mut sink, args, ui, |judged, exit| {
+    let options =
+        Options { at_exit: Some(request.at_exit), limits: request.limits.clone(), ..Options::default() };
+    let page = |names: &Names<'_>| {
+        let trace = args.output.as_deref().context("the trace that the page is made of was not written")?;
+        report::page_beside(&Input::Trace(trace), &options, names)
+    };
+    let keep = |judged: &mut Judged, exit: Exit| {
         let failed = exit != Exit::Clean;
         // Why it could not be written is said; the verdict stands.
         let kept = flight.filter(|_| failed).is_some_and(|keeper| judged.write_flight(keeper));
@@ -143,16 +157,13 @@ fn command(args: &CheckArgs, policy: Policy, ui: &Ui) -> anyhow::Result<Exit> {
             judged.written_to(path);
         }
         Ok(())
-    })
+    };
+    conclude(judged, policy, reports, args, ui, keep, &page)
 }
 
 /// What to make of things open at exit, where anybody says.
 fn at_exit(args: &CheckArgs, policy: &Policy) -> Option<u32> {
     args.at_exit.map(AtExit::wire).or(policy.config.check.at_exit)
-}
-
-fn sink(args: &CheckArgs) -> anyhow::Result<Sink> {
-    Sink::file_or(args.report.as_deref(), Sink::Stderr)
 }
 
 /// Where a trace lies until it is known to be wanted.

@@ -1,8 +1,10 @@
 //! `gemscope replay FILE`: judge a trace, on any machine.
 
+use gemscope_report::Names;
 use gemscope_trace::Reader;
 
 use crate::args::{AtExit, ReplayArgs};
+use crate::commands::report::{self, Input};
 use crate::exit::Exit;
 use crate::policy::Policy;
 use crate::source::{self, Options};
@@ -24,10 +26,13 @@ pub fn run(args: &ReplayArgs, ui: &Ui) -> anyhow::Result<Exit> {
         events: args.events,
         limits: args.limits.limits(&policy.config),
     };
+    let reports = policy.reports(&args.report, args.json, Sink::Stdout, true)?;
     let mut judged = source::judge(reader, &args.file.to_string_lossy(), &options)?;
     policy.apply(&mut judged);
-    ui.report(&mut policy.sink(Sink::Stdout), &judged.names(), args.json)?;
     let exit = policy.exit(&judged, &args.limits);
+    let options = Options { events: false, ..options };
+    let page = |names: &Names<'_>| report::page_beside(&Input::Trace(&args.file), &options, names);
+    reports.write(ui, &judged.names(), exit, &page)?;
     policy.finish()?;
     Ok(exit)
 }

@@ -19,17 +19,54 @@ use crate::source::Options;
 use crate::ui::Sink;
 
 pub fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
-    let player = Input::of(args)?;
+    let run = match &args.source {
+        Some(source) => {
+            Some(Run::of(source, &ModelArgs { source: None, seed: args.seed, worst: args.worst })?)
+        }
+        None => None,
+    };
+    let player = match (&run, &args.file) {
+        (Some(run), _) => Input::Model(run),
+        (None, Some(file)) => Input::Trace(file),
+        (None, None) => anyhow::bail!("give a trace, or a scenario with --source"),
+    };
     let options =
         Options { profile: args.profile, at_exit: args.at_exit.map(AtExit::wire), ..Options::default() };
+    let (page, whole) = page(&player, &options, None, &again(args))?;
+    write(&args.output, &page)?;
+    Ok(if whole { Exit::Clean } else { Exit::Undecided })
+}
+
+/// The page that goes with a report of the same records: with its judgement, and what it says about itself.
+///
+/// # Errors
+/// The records cannot be played again.
+pub fn page_beside(player: &Input<'_>, options: &Options, told: &Names<'_>) -> anyhow::Result<String> {
+    let again = match player {
+        Input::Trace(file) => {
+            let file = quoted(&escape::long(file.as_os_str().as_encoded_bytes()));
+            vec![format!("gemscope replay {file}"), format!("gemscope replay --events {file}")]
+        }
+        Input::Model(_) => Vec::new(),
+    };
+    Ok(page(player, options, Some(told), &again)?.0)
+}
+
+/// The page, and whether all of the source could be read.
+fn page(
+    player: &Input<'_>,
+    options: &Options,
+    told: Option<&Names<'_>>,
+    again: &[String],
+) -> anyhow::Result<(String, bool)> {
     let mut lives = Lives::default();
-    let end = player.play(&options, &mut |happening| lives.note(happening))?;
+    let end = player.play(options, &mut |happening| lives.note(happening))?;
     let survey = Survey::of(&end.scene.world(&end.context, &end.definitions, None, end.scene.last_ns()));
     // When nothing is outstanding any more, the moment to look at is when the most was: that needs a second look at the
     // records.
     let peak = match (survey.sites.is_empty(), peak(end.scene.series().points())) {
         (true, Some(until)) => {
-            let options = Options { until: Some(until), ..options };
+            let options = Options { until: Some(until), ..options.clone() };
             let then = player.play(&options, &mut |_| {})?;
             let now_ns = then.scene.last_ns();
             let survey = Survey::of(&then.scene.world(&then.context, &then.definitions, None, now_ns));
@@ -41,8 +78,8 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
     let at_peak = peak.as_ref().map(|(then, survey)| moment(then, survey, end.context.start_ns, true));
     let report = Report {
         names: Names {
-            context: &end.context,
-            judgement: &end.judgement,
+            context: told.map_or(&end.context, |told| told.context),
+            judgement: told.map_or(&end.judgement, |told| told.judgement),
             directory: end.scene.directory(),
             definitions: &end.definitions,
         },
@@ -51,11 +88,10 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
         alive: at_peak.filter(|_| survey.buffers.is_empty()).unwrap_or(at_end),
         taken: at_peak.unwrap_or(at_end),
         started: &started(&end.header.clock),
-        again: &again(args),
+        again,
         version: env!("CARGO_PKG_VERSION"),
     };
-    write(&args.output, &report.page())?;
-    Ok(if end.context.damage.is_empty() { Exit::Clean } else { Exit::Undecided })
+    Ok((report.page(), end.context.damage.is_empty()))
 }
 
 fn moment<'a>(of: &'a Played, survey: &'a Survey, start_ns: u64, peak: bool) -> Moment<'a> {
@@ -64,23 +100,14 @@ fn moment<'a>(of: &'a Played, survey: &'a Survey, start_ns: u64, peak: bool) -> 
 }
 
 /// Where records come from. They may be played again.
-enum Input<'a> {
+pub enum Input<'a> {
+    /// a trace
     Trace(&'a Path),
-    Model(Box<Run>),
+    /// a run of the model
+    Model(&'a Run),
 }
 
-impl<'a> Input<'a> {
-    fn of(args: &'a ReportArgs) -> anyhow::Result<Self> {
-        match (&args.source, &args.file) {
-            (Some(source), _) => {
-                let model = ModelArgs { source: None, seed: args.seed, worst: args.worst };
-                Ok(Self::Model(Box::new(Run::of(source, &model)?)))
-            }
-            (None, Some(file)) => Ok(Self::Trace(file)),
-            (None, None) => anyhow::bail!("give a trace, or a scenario with --source"),
-        }
-    }
-
+impl Input<'_> {
     fn play(&self, options: &Options, told: &mut dyn FnMut(&Happening)) -> anyhow::Result<Played> {
         match self {
             Self::Trace(path) => play::trace(path, options, told),

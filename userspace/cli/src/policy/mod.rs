@@ -15,6 +15,7 @@ use jiff::civil::Date;
 
 use crate::args::{CheckArgs, LimitArgs, PolicyArgs};
 use crate::exit::Exit;
+use crate::reports::{self, Reports, Wanted};
 use crate::source::Judged;
 use crate::ui::{self, Sink};
 pub use asked::Asked;
@@ -72,9 +73,42 @@ impl Policy {
         Ok(Self { config, file, suppressions, baseline, stanzas, today, written: Vec::new() })
     }
 
+    /// The reports that options and the configuration ask for: those of the command line first.
+    fn wanted(&self, asked: &[Wanted]) -> anyhow::Result<Vec<Wanted>> {
+        let folder = self.folder();
+        let theirs = self.config.check.report.iter().map(|text| {
+            let one = reports::wanted(text)
+                .map_err(|why| anyhow::anyhow!("`report` of the configuration: {why}"))?;
+            Ok(one.below(folder))
+        });
+        asked.iter().cloned().map(Ok).chain(theirs).collect()
+    }
+
+    /// Can all of these be written together?
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn sound(&self, asked: &[Wanted], pages: bool) -> anyhow::Result<()> {
+        reports::sound(&self.wanted(asked)?, pages)
+    }
+
+    /// The places of all reports; see [`Reports::open`].
+    ///
+    /// # Errors
+    /// One cannot be written.
+    pub fn reports(
+        &self,
+        asked: &[Wanted],
+        json: bool,
+        otherwise: Sink,
+        pages: bool,
+    ) -> anyhow::Result<Reports> {
+        Reports::open(&self.wanted(asked)?, json, self.sink(otherwise), pages)
+    }
+
     /// Where the report goes: stdout is for generated suppressions alone, when they are asked for there.
     #[must_use]
-    pub fn sink(&self, otherwise: Sink) -> Sink {
+    fn sink(&self, otherwise: Sink) -> Sink {
         let printed = self.stanzas.as_ref().is_some_and(|path| path.as_os_str() == "-");
         match otherwise {
             Sink::Stdout if printed => Sink::Stderr,

@@ -119,7 +119,7 @@ const fn is_taking(what: What) -> bool {
 }
 
 /// With a capital letter, and without the full stop that the sentence gives.
-fn capital(text: &str) -> String {
+pub(super) fn capital(text: &str) -> String {
     let text = text.trim_end_matches('.');
     let mut chars = text.chars();
     chars.next().map(|c| c.to_uppercase().chain(chars).collect()).unwrap_or_default()

@@ -15,6 +15,7 @@
 //!
 //! What it is not for: reading traces, or asking for the time.
 
+mod assertions;
 mod axis;
 mod finding;
 mod flame;
@@ -132,6 +133,7 @@ impl Report<'_> {
     pub fn page(&self) -> String {
         let sections = html! {
             (summary::section(&self.names))
+            (assertions::section(&self.names))
             (summary::near_misses(&self.names))
             (timeline::section(self))
             (growth::section(self))
@@ -206,6 +208,7 @@ impl Report<'_> {
                 ul {
                     li { a href="#about" { "What was run" } }
                     li { a href="#findings" { "Findings (" (number(findings as u64)) ")" } }
+                    @if assertions::any(&self.names) { li { a href="#assertions" { "Assertions" } } }
                     @if !self.names.judgement.near_misses.is_empty() { li { a href="#near-misses" { "Near misses" } } }
                     li { a href="#timeline" { "Timeline" } }
                     li { a href="#growth" { "Growth" } }

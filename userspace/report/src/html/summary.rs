@@ -24,11 +24,11 @@ pub(super) fn link(number: u32) -> String {
 /// The section of findings.
 pub(super) fn section(names: &Names<'_>) -> Markup {
     let findings = &names.judgement.findings;
-    let mut groups = Groups::of(findings);
+    let mut groups = Groups::of(names.judgement.standing());
     let mut told = BTreeSet::new();
     let mut articles = String::new();
     let mut no_room = 0usize;
-    for f in findings {
+    for f in names.judgement.standing() {
         let more = match groups.next(f) {
             Tell::Nothing => continue,
             Tell::AndMore(findings, bytes) => Some((findings, bytes)),
@@ -83,7 +83,7 @@ fn table(names: &Names<'_>, findings: &[Finding], told: &BTreeSet<u32>) -> Marku
                 (cell(f.bytes, html! { @if f.bytes > 0 { (size(f.bytes)) } }))
                 (cell(f.count, html! { (number(f.count.max(1))) }))
                 td { (names.process(teller.culprit(f))) }
-                td { (surety(f)) }
+                td { (surety(f)) @if names.judgement.outcome.aside(f.number).is_some() { " " span.tag { "set aside" } } }
             }
         }
     });

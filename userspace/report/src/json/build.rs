@@ -85,17 +85,6 @@ fn test(test: crate::attribution::Test) -> lines::Test {
     lines::Test { runner: runner.name().to_owned(), suite, name }
 }
 
-/// What lets a finding or a broken assertion of this number pass.
-pub(crate) fn set_aside(names: &Names<'_>, number: u32) -> Option<lines::SetAside> {
-    let entry = names.judgement.outcome.aside(number)?;
-    Some(lines::SetAside {
-        by: entry.origin.name().to_owned(),
-        name: entry.name.clone(),
-        reason: entry.reason.clone(),
-        place: entry.place.clone(),
-    })
-}
-
 fn entity(names: &Names<'_>, e: engine::Entity) -> lines::Entity {
     let mut out = lines::Entity {
         kind: String::new(),
@@ -260,12 +249,17 @@ fn by_rule<'a>(findings: impl Iterator<Item = &'a engine::Finding>) -> BTreeMap<
 pub(crate) fn summary(names: &Names<'_>) -> lines::Summary {
     let j = names.judgement;
     let n = &j.counts;
+    let mut broken = by_rule(j.standing());
+    for b in j.breaches() {
+        *broken.entry(b.assertion.name().to_owned()).or_default() += 1;
+    }
     lines::Summary {
         verdict: j.verdict_name().to_owned(),
         certain: j.certain(),
         uncertain: j.uncertain(),
+        breaches: j.breaches().count(),
         set_aside: j.outcome.set_aside.len(),
-        by_rule: by_rule(j.standing()),
+        by_rule: broken,
         near_misses: by_rule(j.near_misses.iter()),
         doubts: j.doubts.iter().map(|d| doubt(*d)).collect(),
         records: n.records,

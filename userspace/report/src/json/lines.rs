@@ -15,6 +15,12 @@ pub enum Line {
     Finding(Box<Finding>),
     /// Legal today, and a bug in another era or one step further; no part of the answer.
     NearMiss(Box<Finding>),
+    /// Something that the project asserted, and that is not so.
+    Breach(Box<Breach>),
+    /// Something that the project asserted, and that is so.
+    Kept(Kept),
+    /// A suppression or a baseline entry, and what it set aside.
+    Entry(Entry),
     /// Something that is told but not judged.
     Note(Note),
     /// The last line: the answer.
@@ -132,22 +138,22 @@ pub struct Finding {
     pub life: Vec<Event>,
     /// what to do
     pub advice: String,
-    /// what lets it pass: it is no part of the answer
+    /// what set it aside: it is no part of the answer then
     #[serde(skip_serializing_if = "Option::is_none")]
     pub set_aside: Option<SetAside>,
 }
 
-/// What lets a finding pass.
+/// What set a finding or a broken assertion aside.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SetAside {
     /// `suppression`, `baseline`
     pub by: String,
-    /// the suppression's name, or the fingerprint
+    /// what the entry is called: a suppression's name, a baseline entry's fingerprint
     pub name: String,
-    /// why it may pass; empty when nobody said
+    /// why; empty when nobody said
     pub reason: String,
-    /// where that is written: file and line
+    /// where the entry is written
     pub place: String,
 }
 
@@ -162,6 +168,117 @@ pub struct Test {
     pub suite: Option<String>,
     /// its name
     pub name: String,
+}
+
+/// Something that the project asserted, and that is not so.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Breach {
+    /// running number, on from those of the findings
+    pub number: u32,
+    /// the assertion's stable name: `steady-growth`, `growth-limit`, `age-limit`, `budget`
+    pub rule: String,
+    /// always `assertion`
+    pub class: String,
+    /// what broke it, in one line
+    pub title: String,
+    /// false: loss could have changed it, and the verdict does not rest on it
+    pub certain: bool,
+    /// of what there is too much: `handles`, `dma-bufs`, `attachments`, `framebuffers`, `objects`, `bytes`
+    pub kind: String,
+    /// the marks by which it was judged; empty without
+    pub series: String,
+    /// how much there is; for limits of growth, by how much it grew
+    pub count: u64,
+    /// how much was allowed, for an age limit in nanoseconds
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// bytes of what is too much; 0 when not known
+    pub bytes: u64,
+    /// age of the oldest in nanoseconds, for an age limit
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age_ns: Option<u64>,
+    /// how it grew, for steady growth
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slope: Option<Slope>,
+    /// the same in words
+    pub text: String,
+    /// when it was seen
+    pub at: Stamp,
+    /// who contributed, most first
+    pub shares: Vec<Share>,
+    /// what to do
+    pub advice: String,
+    /// what set it aside: it is no part of the answer then
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub set_aside: Option<SetAside>,
+}
+
+/// How something grew, judged by what survives.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Slope {
+    /// survivors for each cycle
+    pub per_cycle: f64,
+    /// the least that it is, with the confidence
+    pub low: f64,
+    /// the most that it is, with the confidence
+    pub high: f64,
+    /// the confidence of the bounds, 0 to 1
+    pub confidence: f64,
+    /// cycles that were judged
+    pub cycles: u32,
+    /// in how many of them something was taken that is still there
+    pub grew_in: u32,
+    /// cycles that were left out at the beginning
+    pub warm_up: u32,
+}
+
+/// What one call site contributed.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Share {
+    /// how many
+    pub count: u64,
+    /// their bytes
+    pub bytes: u64,
+    /// the taking of the oldest, with the stacks of the call site
+    pub taken: Stamp,
+    /// the taking of the newest
+    pub newest: Stamp,
+}
+
+/// Something that the project asserted, and that is so.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Kept {
+    /// the assertion's stable name
+    pub rule: String,
+    /// what was asserted and what was seen, in words
+    pub text: String,
+}
+
+/// A suppression or a baseline entry, and what it set aside.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Entry {
+    /// what it is and where it is written
+    #[serde(flatten)]
+    pub entry: SetAside,
+    /// the day from which it counts no more, as `2027-01-31`; empty for never
+    pub expires: String,
+    /// that day has come
+    pub expired: bool,
+    /// it could have set something aside, and did not
+    pub unused: bool,
+    /// findings and broken assertions that it set aside
+    pub findings: u64,
+    /// those that it would have, were they not more than it may hide: they stand
+    pub beyond: u64,
+    /// how many references they spoke for
+    pub count: u64,
+    /// their bytes
+    pub bytes: u64,
 }
 
 /// Something with an identity.
@@ -325,13 +442,15 @@ pub struct Held {
 pub struct Summary {
     /// `clean`, `findings`, `undecided`
     pub verdict: String,
-    /// findings that are certain
+    /// findings and broken assertions that are certain and not set aside
     pub certain: usize,
-    /// findings that are not
+    /// findings and broken assertions that are neither
     pub uncertain: usize,
-    /// findings and broken assertions that suppressions and the baseline let pass: in none of the other numbers
+    /// broken assertions among both of them
+    pub breaches: usize,
+    /// findings and broken assertions that are set aside
     pub set_aside: usize,
-    /// entities per rule, certain and uncertain together
+    /// entities per rule, certain and uncertain together, without what is set aside; of an assertion how often it was broken
     pub by_rule: BTreeMap<String, u64>,
     /// near misses per rule
     pub near_misses: BTreeMap<String, u64>,

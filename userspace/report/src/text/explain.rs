@@ -3,10 +3,11 @@
 use std::fmt::{self, Write};
 
 use gemscope_engine::{Rule, RuleId};
+use gemscope_policy::Assertion;
 
 use super::paint::{Palette, paint, prose};
 
-/// The table of all rules, a line each.
+/// The table of all rules and assertions, a line each.
 ///
 /// # Errors
 /// Those of `out`.
@@ -21,6 +22,10 @@ pub fn explain_all(out: &mut dyn Write, palette: &Palette) -> fmt::Result {
             rule.class.name(),
             rule.title
         )?;
+    }
+    for assertion in Assertion::ALL {
+        let name = paint(palette.strong, format!("{:<width$}", assertion.name()));
+        writeln!(out, "{name} assertion {}", assertion.title())?;
     }
     Ok(())
 }
@@ -49,4 +54,18 @@ pub fn explain(out: &mut dyn Write, rule: &Rule, palette: &Palette) -> fmt::Resu
         writeln!(out, "  {step}")?;
     }
     Ok(())
+}
+
+/// One assertion of a project, wholly.
+///
+/// # Errors
+/// Those of `out`.
+pub fn explain_assertion(out: &mut dyn Write, assertion: Assertion, palette: &Palette) -> fmt::Result {
+    let (name, title) = (paint(palette.strong, assertion.name()), assertion.title());
+    writeln!(out, "{name} [assertion] {title}")?;
+    writeln!(out)?;
+    prose(out, palette.faint, "", "", assertion.text())?;
+    writeln!(out)?;
+    let first = format!("{:<11}", "what to do");
+    prose(out, palette.faint, &first, "           ", assertion.advice())
 }

@@ -10,7 +10,7 @@ use crate::escape;
 use crate::names::{Names, number, size};
 
 /// Where the text of a labelled line begins.
-const INDENT: &str = "              ";
+pub(super) const INDENT: &str = "              ";
 
 /// Holders and life events shown.
 const HOLDERS_MAX: usize = 24;

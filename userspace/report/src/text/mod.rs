@@ -1,13 +1,14 @@
 //! The report that people read: the answer first, then what it rests on, then each finding with its evidence.
 
+pub(crate) mod breach;
 mod explain;
 pub(crate) mod finding;
 pub(crate) mod group;
 pub(crate) mod header;
 mod near_miss;
 mod notes;
+pub(crate) mod outcome;
 pub(crate) mod paint;
-mod policy;
 pub(crate) mod stack;
 mod survey;
 mod tests;
@@ -17,7 +18,7 @@ use std::fmt::{self, Write};
 
 use group::{Groups, Tell};
 
-pub use explain::{explain, explain_all};
+pub use explain::{explain, explain_all, explain_assertion};
 pub use paint::Palette;
 pub(crate) use stack::runtime_from;
 pub use survey::survey;
@@ -34,6 +35,7 @@ pub fn report(out: &mut dyn Write, names: &Names<'_>, palette: &Palette) -> fmt:
     header::header(out, palette, names.context, judgement)?;
     writeln!(out)?;
     let teller = finding::Teller { names, palette };
+    // What is set aside is counted below, and told in full by JSON lines.
     let mut groups = Groups::of(judgement.standing());
     for f in judgement.standing() {
         let tell = groups.next(f);
@@ -46,7 +48,11 @@ pub fn report(out: &mut dyn Write, names: &Names<'_>, palette: &Palette) -> fmt:
         }
         writeln!(out)?;
     }
-    policy::set_aside(out, palette, &judgement.outcome)?;
+    for b in judgement.breaches() {
+        teller.breach(out, b)?;
+        writeln!(out)?;
+    }
+    outcome::tell(out, palette, judgement)?;
     near_miss::tell(out, &teller, &judgement.near_misses)?;
     verdict::doubts(out, palette, judgement)?;
     notes::tell(out, palette, names)?;

@@ -1,6 +1,6 @@
 //! The answer in the first line, and the doubts about it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 
 use gemscope_engine::{RuleId, Verdict};
@@ -24,12 +24,21 @@ pub(crate) fn sentence(j: &Judgement) -> String {
     match &j.verdict {
         Verdict::Clean => {
             let records = plural(j.counts.records, "record", "records");
-            match j.outcome.set_aside.len() as u64 {
-                0 => format!("clean: nothing leaked and no rule was broken in {records}"),
+            let held = match j.outcome.kept.len() as u64 {
+                0 => "nothing leaked and no rule was broken".to_owned(),
                 n => format!(
-                    "clean: nothing stands of {}, set aside, in {records}",
-                    plural(n, "finding", "findings")
+                    "nothing leaked, no rule was broken and {} held",
+                    plural(n, "assertion", "assertions")
                 ),
+            };
+            match aside(j) {
+                0 => format!("clean: {held} in {records}"),
+                n => {
+                    format!(
+                        "clean: beside {} set aside, {held} in {records}",
+                        plural(n, "finding", "findings")
+                    )
+                }
             }
         }
         Verdict::Findings => {
@@ -39,10 +48,7 @@ pub(crate) fn sentence(j: &Judgement) -> String {
             if uncertain > 0 {
                 text.push_str(&format!("; {} more uncertain", number(uncertain as u64)));
             }
-            match j.outcome.set_aside.len() as u64 {
-                0 => {}
-                n => text.push_str(&format!("; {} set aside", number(n))),
-            }
+            text.push_str(&and_aside(j));
             text
         }
         Verdict::Undecided(doubts) => {
@@ -54,15 +60,28 @@ pub(crate) fn sentence(j: &Judgement) -> String {
                     plural(doubts.len() as u64 - 1, "more reason", "more reasons")
                 ));
             }
-            if j.standing().next().is_some() {
+            if j.uncertain() > 0 {
                 text.push_str(&format!("; uncertain: {}", by_rule(j, true)));
             }
+            text.push_str(&and_aside(j));
             text
         }
     }
 }
 
-/// `handle-leak ×3 (192.0 KiB), double-close ×1`, in the order of the rules.
+/// Findings and broken assertions that are set aside.
+fn aside(j: &Judgement) -> u64 {
+    j.outcome.set_aside.len() as u64
+}
+
+fn and_aside(j: &Judgement) -> String {
+    match aside(j) {
+        0 => String::new(),
+        n => format!("; {} set aside", number(n)),
+    }
+}
+
+/// `handle-leak ×3 (192.0 KiB), double-close ×1, budget of handles`, in the order of the rules.
 fn by_rule(j: &Judgement, uncertain: bool) -> String {
     let mut rules: BTreeMap<RuleId, (u64, u64)> = BTreeMap::new();
     for f in j.standing().filter(|f| f.tainted == uncertain) {
@@ -70,14 +89,22 @@ fn by_rule(j: &Judgement, uncertain: bool) -> String {
         entry.0 += f.count.max(1);
         entry.1 += f.bytes;
     }
-    let words: Vec<_> = rules
-        .iter()
-        .map(|(rule, (count, bytes))| match bytes {
-            0 => format!("{} ×{}", rule.name(), number(*count)),
-            bytes => format!("{} ×{} ({})", rule.name(), number(*count), size(*bytes)),
-        })
-        .collect();
-    words.join(", ")
+    let rules = rules.iter().map(|(rule, (count, bytes))| match bytes {
+        0 => format!("{} ×{}", rule.name(), number(*count)),
+        bytes => format!("{} ×{} ({})", rule.name(), number(*count), size(*bytes)),
+    });
+    let broken = j.breaches().filter(|b| b.tainted == uncertain);
+    // Two of one kind may differ in what marked the cycles.
+    let broken: BTreeSet<_> = broken.map(|b| (b.assertion, b.kind)).collect();
+    let broken = broken.iter().map(|(assertion, kind)| format!("{} of {}", assertion.name(), kind.name()));
+    rules.chain(broken).collect::<Vec<_>>().join(", ")
+}
+
+/// Why the answer is not certain, a line each.
+pub(crate) fn reasons(j: &Judgement) -> String {
+    let lines: Vec<String> =
+        j.doubts.iter().map(|d| doubt(*d)).map(|(what, help)| format!("{what}; {help}")).collect();
+    lines.join("\n")
 }
 
 /// Why the answer is not certain, and what to do.

@@ -1,0 +1,349 @@
+//! `--report [FORMAT=]FILE`: where the reports of a verdict go, several at once, and that each is whole.
+//!
+//! All files are created before anything runs, so that a place that cannot be written is told while there is time. A file is
+//! written beside its place and renamed into it, where the place allows: nobody ever reads half of a report. What is in a report is
+//! the business of `gemscope_report`.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Seek as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail, ensure};
+use gemscope_report::ci::{self, Setting};
+use gemscope_report::{Names, escape, json, text};
+use tempfile::NamedTempFile;
+
+use crate::exit::Exit;
+use crate::ui::{Sink, Ui};
+use crate::values;
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// for people
+    Text,
+    /// JSON lines
+    Jsonl,
+    /// JUnit XML
+    Junit,
+    /// SARIF 2.1.0
+    Sarif,
+    /// KTAP, version 1
+    Ktap,
+    /// GitHub annotations
+    Github,
+    /// Markdown
+    Markdown,
+    /// one HTML page
+    Html,
+}
+
+impl Format {
+    const ALL: &'static [Self] = &[
+        Self::Text,
+        Self::Jsonl,
+        Self::Junit,
+        Self::Sarif,
+        Self::Ktap,
+        Self::Github,
+        Self::Markdown,
+        Self::Html,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Jsonl => "jsonl",
+            Self::Junit => "junit",
+            Self::Sarif => "sarif",
+            Self::Ktap => "ktap",
+            Self::Github => "github",
+            Self::Markdown => "markdown",
+            Self::Html => "html",
+        }
+    }
+}
+
+/// A report that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// how; `None` is as it would go to the terminal
+    format: Option<Format>,
+    /// `-` is standard output
+    path: PathBuf,
+}
+
+impl Wanted {
+    /// The same, where its path begins at a folder.
+    #[must_use]
+    pub fn below(self, folder: &Path) -> Self {
+        let path = if self.path == Path::new("-") { self.path } else { folder.join(self.path) };
+        Self { path, ..self }
+    }
+}
+
+/// `[FORMAT=]FILE`, as typed.
+///
+/// # Errors
+/// The format is not known, or there is no file.
+pub fn wanted(text: &str) -> Result<Wanted, String> {
+    let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric());
+    let (format, path) = match text.split_once('=').filter(|(word, _)| is_word(word)) {
+        None => (None, text),
+        Some((word, path)) => {
+            let known = Format::ALL.iter().copied().find(|f| f.name() == word);
+            let names: Vec<_> = Format::ALL.iter().map(|f| f.name()).collect();
+            let near = values::nearest(word, names.iter().copied());
+            (
+                Some(known.ok_or_else(|| {
+                    format!(
+                        "no format is called `{word}`{near}; there are {}; a file of this name is `./{}`",
+                        names.join(", "),
+                        escape::long(text.as_bytes())
+                    )
+                })?),
+                path,
+            )
+        }
+    };
+    if path.is_empty() {
+        return Err("give the file too, as junit=report.xml, or `-` for stdout".to_owned());
+    }
+    Ok(Wanted { format, path: path.into() })
+}
+
+/// The places of all reports, ready to be written.
+pub struct Reports {
+    json: bool,
+    /// where people look, unless they named a place
+    people: Option<Sink>,
+    files: Vec<(Option<Format>, Target, PathBuf)>,
+}
+
+impl Reports {
+    /// Creates every file. `otherwise` is where the report for people goes when no file was asked for; `pages` says whether the
+    /// records can be played again, which an HTML page needs.
+    ///
+    /// # Errors
+    /// A file cannot be created, or two reports would go to one place.
+    pub fn open(wanted: &[Wanted], json: bool, otherwise: Sink, pages: bool) -> anyhow::Result<Self> {
+        sound(wanted, pages)?;
+        let mut files = Vec::with_capacity(wanted.len());
+        for one in wanted {
+            let path = escape::long(one.path.as_os_str().as_encoded_bytes());
+            let target = Target::of(&one.path).with_context(|| {
+                format!("cannot write the report to `{path}`; choose another place with `--report FILE`")
+            })?;
+            files.push((one.format, target, one.path.clone()));
+        }
+        let stdout = wanted.iter().any(|one| one.path == Path::new("-"));
+        let told = wanted.iter().any(|one| matches!(one.format, None | Some(Format::Text)));
+        let people = match otherwise {
+            _ if told => None,
+            Sink::Stdout if stdout => Some(Sink::Stderr),
+            otherwise => Some(otherwise),
+        };
+        Ok(Self { json, people, files })
+    }
+
+    /// Writes every report, also those after one that cannot be written. `page` makes the HTML page.
+    ///
+    /// # Errors
+    /// The first that could not be written.
+    pub fn write(
+        self,
+        ui: &Ui,
+        names: &Names<'_>,
+        exit: Exit,
+        page: &dyn Fn(&Names<'_>) -> anyhow::Result<String>,
+    ) -> anyhow::Result<()> {
+        let mut result = Ok(());
+        if let Some(mut sink) = self.people
+            && let Err(error) = ui.report(&mut sink, names, self.json)
+        {
+            result = Err(error);
+        }
+        for (format, target, path) in self.files {
+            let format = format.unwrap_or(if self.json { Format::Jsonl } else { Format::Text });
+            let written =
+                bytes(format, ui, names, &target, exit, page).and_then(|bytes| target.write(&bytes));
+            let written = written.with_context(|| {
+                format!("cannot write the report to `{}`", escape::long(path.as_os_str().as_encoded_bytes()))
+            });
+            if let (Ok(()), Err(error)) = (&result, written) {
+                result = Err(error);
+            }
+        }
+        result
+    }
+}
+
+/// Can all of these be written together? That can be told before anything is created.
+///
+/// # Errors
+/// Two go to one place, or a page is asked for where `pages` says that there can be none.
+pub fn sound(wanted: &[Wanted], pages: bool) -> anyhow::Result<()> {
+    for (i, one) in wanted.iter().enumerate() {
+        ensure!(
+            !wanted.iter().take(i).any(|other| other.path == one.path),
+            "two reports would go to `{}`: give each a place of its own",
+            escape::long(one.path.as_os_str().as_encoded_bytes())
+        );
+        ensure!(
+            pages || one.format != Some(Format::Html),
+            "an HTML page is made of the records: keep them with `--output TRACE`"
+        );
+    }
+    Ok(())
+}
+
+fn bytes(
+    format: Format,
+    ui: &Ui,
+    names: &Names<'_>,
+    target: &Target,
+    exit: Exit,
+    page: &dyn Fn(&Names<'_>) -> anyhow::Result<String>,
+) -> anyhow::Result<Vec<u8>> {
+    let root = root();
+    let setting =
+        Setting { version: env!("CARGO_PKG_VERSION"), root: &root, exit: exit as u8, ..Setting::default() };
+    let mut out = Vec::new();
+    match format {
+        Format::Text => {
+            let mut told = String::new();
+            text::report(&mut told, names, &target.palette(ui))?;
+            out = told.into_bytes();
+        }
+        Format::Jsonl => json::report(&mut out, names)?,
+        Format::Junit => ci::junit::report(&mut out, names, &setting)?,
+        Format::Sarif => ci::sarif::report(&mut out, names, &setting)?,
+        Format::Ktap => ci::ktap::report(&mut out, names, &setting)?,
+        Format::Github => ci::github::report(&mut out, names, &setting)?,
+        Format::Markdown => ci::markdown::report(&mut out, names, &setting)?,
+        Format::Html => out = page(names)?.into_bytes(),
+    }
+    Ok(out)
+}
+
+/// The folder of the sources: the checkout of a CI job, or where gemscope was called.
+fn root() -> String {
+    let checkout = ["GITHUB_WORKSPACE", "CI_PROJECT_DIR"].iter().find_map(std::env::var_os);
+    let root = checkout.map(PathBuf::from).or_else(|| std::env::current_dir().ok());
+    root.and_then(|root| root.into_os_string().into_string().ok()).unwrap_or_default()
+}
+
+/// Where one report goes.
+enum Target {
+    Stdout,
+    /// A file beside the place, which it will take.
+    Beside(NamedTempFile, PathBuf),
+    /// The place itself: a pipe, a device, or a file in a folder that takes no other.
+    Direct(File),
+}
+
+impl Target {
+    fn of(path: &Path) -> anyhow::Result<Self> {
+        if path == Path::new("-") {
+            return Ok(Self::Stdout);
+        }
+        // A link stays one: what it leads to is written.
+        let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let there = fs::metadata(&place).ok();
+        match &there {
+            Some(meta) if meta.is_dir() => bail!("it is a folder"),
+            Some(meta) if !meta.is_file() => {
+                return Ok(Self::Direct(OpenOptions::new().write(true).open(&place)?));
+            }
+            // Who may not write the file may not replace it either.
+            Some(_) => drop(OpenOptions::new().write(true).open(&place)?),
+            None => {}
+        }
+        // Root gives up the right to write everywhere before it writes: in a folder of somebody else it could not rename any more.
+        let direct = || OpenOptions::new().write(true).create(true).truncate(false).open(&place);
+        let folder = place.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if nix::unistd::Uid::effective().is_root() && fs::metadata(folder)?.uid() != 0 {
+            return Ok(Self::Direct(direct()?));
+        }
+        let mode =
+            there.as_ref().map_or_else(|| fs::Permissions::from_mode(0o666), fs::Metadata::permissions);
+        let made = tempfile::Builder::new().prefix(".gemscope-report-").permissions(mode).tempfile_in(folder);
+        match made {
+            Ok(file) => Ok(Self::Beside(file, place)),
+            Err(_) if there.is_some() => Ok(Self::Direct(direct()?)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn palette(&self, ui: &Ui) -> text::Palette {
+        match self {
+            Self::Stdout => ui.palette(&Sink::Stdout),
+            Self::Beside(..) | Self::Direct(_) => ui.plain(),
+        }
+    }
+
+    fn write(self, bytes: &[u8]) -> anyhow::Result<()> {
+        match self {
+            Self::Stdout => Sink::Stdout.write(bytes),
+            Self::Beside(mut file, place) => {
+                file.write_all(bytes)?;
+                file.persist(place)?;
+                Ok(())
+            }
+            Self::Direct(mut file) => {
+                if file.metadata()?.is_file() {
+                    file.set_len(0)?;
+                    file.rewind()?;
+                }
+                Sink::File(file).write(bytes)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, want: Option<(Option<Format>, &str)>) {
+        let got = wanted(text).ok();
+        assert_eq!(got, want.map(|(format, path)| Wanted { format, path: path.into() }));
+    }
+
+    #[test]
+    fn formats_and_files() {
+        check("out.txt", Some((None, "out.txt")));
+        check("-", Some((None, "-")));
+        check("junit=out.xml", Some((Some(Format::Junit), "out.xml")));
+        check("sarif=-", Some((Some(Format::Sarif), "-")));
+        check("html=a=b.html", Some((Some(Format::Html), "a=b.html")));
+        check("./x=y", Some((None, "./x=y")));
+        check("dir/x=y", Some((None, "dir/x=y")));
+        check("=x", Some((None, "=x")));
+        check("junt=x", None);
+        check("junit=", None);
+        check("", None);
+        assert!(wanted("junt=x").unwrap_err().contains("did you mean `junit`"));
+    }
+
+    #[test]
+    fn a_report_is_whole_or_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("report");
+        let target = Target::of(&path).unwrap();
+        assert!(!path.exists());
+        target.write(b"all").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"all");
+        drop(Target::of(&path).unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"all");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert!(Target::of(dir.path()).is_err() && Target::of(&path.join("below")).is_err());
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        Target::of(&link).unwrap().write(b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+}
