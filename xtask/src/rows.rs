@@ -3,11 +3,16 @@
 //! A row is a shell line, run as root in a folder of its own with `gemscope` and `gemclient` on `PATH`, on every line of kernels that its
 //! `lines` name; all rows of a line share one boot, in the order of the table. To add one, add it to [`ROWS`]; `cargo xtask vm-matrix
 //! --kernel 6.1 --filter NAME` runs it alone. What a row leaves in its folder is brought back, and stays in the build folder when it fails.
+//! The suite of offenders and look-alikes has tables of its own, in which each case is a row.
 
+mod case;
+mod look_alikes;
 mod monitor;
+mod offenders;
 mod row;
 mod snapshot;
 
+pub use self::case::{Case, Kind};
 use self::row::row;
 pub use self::row::{Lines, Row};
 use crate::expect::Expect::{self, Complains, Line, Lines as Count, Says, Silent};
@@ -541,6 +546,24 @@ pub const ROWS: &[Row] = &[
     row("trace-is-private", "gemscope record -o trace.gemtrace -- true; stat -c %a trace.gemtrace", &[Says("600")]),
 ];
 
+/// The suite of offenders and look-alikes: each is one row, so that no verdict mixes with another.
+pub fn cases() -> impl Iterator<Item = &'static Case> {
+    [
+        offenders::BY_PROGRAMS,
+        offenders::BY_DRIVERS,
+        look_alikes::OF_PROGRAMS,
+        look_alikes::OF_DRIVERS,
+        look_alikes::MISSED,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// Every row: those of the table, and those of the suite.
+pub fn all() -> impl Iterator<Item = &'static Row> {
+    ROWS.iter().chain(cases().flat_map(|case| [Some(&case.row), case.absent.as_ref()]).flatten())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -550,7 +573,7 @@ mod tests {
     #[test]
     fn names_are_unique_and_fit_for_folders() {
         let mut seen = BTreeSet::new();
-        for row in ROWS {
+        for row in all() {
             assert!(seen.insert(row.name), "`{}` is there twice", row.name);
             assert!(
                 row.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
@@ -564,7 +587,7 @@ mod tests {
 
     #[test]
     fn lines_are_known_and_every_row_is_for_one() {
-        for row in ROWS {
+        for row in all() {
             if let Lines::Only(names) | Lines::But(names) = row.lines {
                 assert!(names.iter().all(|name| kernels::line(name).is_some()), "{}", row.name);
             }
