@@ -45,6 +45,9 @@ struct Seen {
     /// `clean`, `findings`, `undecided`, or `skipped`.
     verdict: String,
     by_rule: BTreeMap<String, u64>,
+    /// Judged in one check with the others, and told apart by the name of its process.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    together: bool,
 }
 
 impl Seen {
@@ -106,7 +109,8 @@ fn taken(case: &Case, line: &str, folder: &Path) -> Result<Option<Seen>> {
     };
     let kernel = text(of("header").and_then(|header| header.pointer("/kernel/release")));
     let name = case.row.name.to_owned();
-    Ok(Some(Seen { case: name, line: line.to_owned(), kernel, verdict, by_rule }))
+    let line = line.to_owned();
+    Ok(Some(Seen { case: name, line, kernel, verdict, by_rule, together: false }))
 }
 
 /// What must be seen of a case on a line that its row is for.
@@ -134,11 +138,13 @@ fn cell(case: &Case, line: &str, seen: &[Seen]) -> String {
         return if row.driver { "no driver".to_owned() } else { "not run".to_owned() };
     };
     let (verdict, by_rule) = wanted(case, line);
-    match seen.verdict.as_str() {
+    let mark = if seen.together { "\\*" } else { "" };
+    let said = match seen.verdict.as_str() {
         "findings" if (verdict, &by_rule) == ("findings", &seen.by_rule) => "found".to_owned(),
         _ if seen.by_rule.is_empty() => seen.verdict.clone(),
         verdict => format!("{verdict}: {}", words(seen.by_rule.iter().map(|(rule, n)| (rule.as_str(), *n)))),
-    }
+    };
+    said + mark
 }
 
 fn page(seen: &[Seen]) -> String {
@@ -195,6 +201,8 @@ table and what was seen do not agree. U1 to U20 (programs) and K1 to K18 (kernel
 * skipped: the kernel lacks what the case is about, and the client said so (exit code 77).
 * no driver: there are no headers to build the driver of `tests/driver` for that kernel, or it was not run there. not run: not part of the
   run that was last taken in; the tests run it all the same.
+* \\*: judged in one check with all the others of its kind, and told apart by the name of its process; the next run that is taken in judges
+  it by itself, as the tests do.
 
 ";
 
