@@ -26,6 +26,7 @@ mod programs;
 mod qemu;
 mod rows;
 mod setup;
+mod suite;
 mod summary;
 mod test;
 mod tool;
@@ -57,6 +58,8 @@ enum Task {
     VmMatrix(matrix::MatrixArgs),
     /// Write docs/detection.md, or check it: which rule is shown to work on which line of kernels.
     Detection(detection::DetectionArgs),
+    /// Write docs/offenders.md, or check it: the suite of small offenders and look-alikes, and what was said of each.
+    Offenders(suite::OffendersArgs),
     /// Hold the engine against the model's truth: every interleaving of every scenario in every profile.
     Truth(truth::TruthArgs),
     /// Write docs/history.md, or check it: what can go wrong between two threads in which era of the kernel.
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
         Task::Test(args) => test::run(&args),
         Task::VmMatrix(args) => matrix::run(&args),
         Task::Detection(args) => detection::run(&args),
+        Task::Offenders(args) => suite::run(&args),
         Task::Truth(args) => truth::run(&args),
         Task::History(args) => history::run(&args),
         Task::Pages(args) => pages::run(&args),

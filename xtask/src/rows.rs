@@ -3,14 +3,19 @@
 //! A row is a shell line, run as root in a folder of its own with `gemscope` and `gemclient` on `PATH`, on every line of kernels that its
 //! `lines` name; all rows of a line share one boot, in the order of the table. To add one, add it to [`ROWS`] or to a table beside it; `cargo xtask vm-matrix
 //! --kernel 6.1 --filter NAME` runs it alone. What a row leaves in its folder is brought back, and stays in the build folder when it fails.
+//! The suite of offenders and look-alikes has tables of its own, in which each case is a row.
 
 mod assert;
+mod case;
 mod flight;
+mod look_alikes;
 mod monitor;
+mod offenders;
 mod row;
 mod snapshot;
 mod test_runs;
 
+pub use self::case::{Case, Kind};
 use self::row::row;
 pub use self::row::{Lines, Row};
 use crate::expect::Expect::{self, Complains, Line, Lines as Count, Says, Silent};
@@ -549,9 +554,23 @@ const ROWS: &[Row] = &[
     row("trace-is-private", "gemscope record -o trace.gemtrace -- true; stat -c %a trace.gemtrace", &[Says("600")]),
 ];
 
-/// Every row: those of the table, and those of the files beside it.
+/// The suite of offenders and look-alikes: each is one row, so that no verdict mixes with another.
+pub fn cases() -> impl Iterator<Item = &'static Case> {
+    [
+        offenders::BY_PROGRAMS,
+        offenders::BY_DRIVERS,
+        look_alikes::OF_PROGRAMS,
+        look_alikes::OF_DRIVERS,
+        look_alikes::MISSED,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// Every row: those of the table, those of the files beside it, and those of the suite.
 pub fn all() -> impl Iterator<Item = &'static Row> {
-    ROWS.iter().chain(assert::ROWS)
+    let suite = cases().flat_map(|case| [Some(&case.row), case.absent.as_ref()]).flatten();
+    ROWS.iter().chain(assert::ROWS).chain(suite)
 }
 
 #[cfg(test)]

@@ -94,3 +94,15 @@ pub fn set_name(dmabuf: Fd) -> Answer {
     let answer = dmabuf.ioctl("DMA_BUF_SET_NAME", uapi::DMA_BUF_SET_NAME, &mut name);
     note_done(answer.map(drop), || format!("set-name fd={dmabuf}"))
 }
+
+/// Gives the fences that a reader and writer would have to wait for as a sync_file: a file that is no dma-buf, and holds none.
+///
+/// # Errors
+/// ENOTTY before 6.0.
+#[inline(never)]
+pub fn export_sync_file(dmabuf: Fd) -> Answer<Fd> {
+    let mut arg = uapi::SyncFile { flags: uapi::DMA_BUF_SYNC_RW as u32, fd: -1 };
+    let answer =
+        dmabuf.ioctl("DMA_BUF_IOCTL_EXPORT_SYNC_FILE", uapi::DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &mut arg);
+    note(answer.map(|_| Fd(arg.fd)), || format!("export-sync-file fd={dmabuf}"), |fd| format!("fd={fd}"))
+}

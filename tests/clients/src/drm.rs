@@ -60,6 +60,18 @@ impl Device {
         Ok(DrmFile { fd: Fd::open(&self.path, libc::O_RDWR)? })
     }
 
+    /// Opens a new DRM file by the driver's render node.
+    ///
+    /// # Errors
+    /// Skips when it has none; else as open(2).
+    #[inline(never)]
+    pub fn open_render(&self) -> Outcome<DrmFile> {
+        let Some(device) = first_node_among(&self.driver, render_nodes()) else {
+            return Err(Stop::Skip(format!("driver `{}` has no render node", self.driver)));
+        };
+        device.open()
+    }
+
     /// The driver's name as the kernel gives it.
     pub fn driver(&self) -> &str {
         &self.driver
@@ -95,10 +107,15 @@ pub fn forget_nodes() {
 
 /// The first node of `driver`: primary nodes come before render nodes.
 fn first_node_of(driver: &str) -> Option<Device> {
-    let primary = (0..64).map(|n| format!("/dev/dri/card{n}"));
-    let render = (128..192).map(|n| format!("/dev/dri/renderD{n}"));
-    primary
-        .chain(render)
+    first_node_among(driver, (0..64).map(|n| format!("/dev/dri/card{n}")).chain(render_nodes()))
+}
+
+fn render_nodes() -> impl Iterator<Item = String> {
+    (128..192).map(|n| format!("/dev/dri/renderD{n}"))
+}
+
+fn first_node_among(driver: &str, nodes: impl Iterator<Item = String>) -> Option<Device> {
+    nodes
         .filter(|path| std::path::Path::new(path).exists())
         .find(|path| driver_of_node(path).as_deref() == Some(driver))
         .map(|path| Device { path, driver: driver.to_owned() })

@@ -215,8 +215,7 @@ pub fn parse(args: &[String]) -> Result<Command, String> {
         "terminal" => terminal::parse(rest).map(Command::Terminal),
         "fault" | "faults-all" => read_faults(name == "faults-all", rest),
         _ => {
-            let scenario = scenarios::ALL
-                .iter()
+            let scenario = scenarios::all()
                 .find(|scenario| scenario.name == name)
                 .ok_or_else(|| format!("there is no scenario `{name}`: `gemclient list` prints them"))?;
             let allowed: Vec<_> = EVERYWHERE.iter().chain(scenario.options).copied().collect();
@@ -342,7 +341,7 @@ mod tests {
 
     #[test]
     fn every_scenario_takes_the_flags_it_declares() {
-        for scenario in scenarios::ALL {
+        for scenario in scenarios::all() {
             for name in scenario.options {
                 let flag = FLAGS.iter().find(|flag| flag.name == *name);
                 assert!(flag.is_some(), "{}: no flag {name}", scenario.name);

@@ -118,6 +118,10 @@ structure! {
     HeapAlloc { len: u64, fd: u32, fd_flags: u32, heap_flags: u64 } = 24
 }
 structure! {
+    /// `struct dma_buf_export_sync_file` (6.0).
+    SyncFile { flags: u32, fd: i32 } = 8
+}
+structure! {
     /// `struct drm_gemfault_run` of the module in `tests/driver`.
     GemfaultRun { fault: u32, flags: u32, handle: u32, other_handle: u32, fd: i32, framebuffer: u32 } = 24
 }
@@ -194,6 +198,8 @@ pub const GEMFAULT_RIGHT: u32 = 1;
 pub const DMA_BUF_IOCTL_SYNC: u32 = request::<u64>(WRITE, b'b', 0);
 /// Names a dma-buf; the argument is the string's address, passed by value.
 pub const DMA_BUF_SET_NAME: u32 = request::<u64>(WRITE, b'b', 1);
+/// The fences of a dma-buf as a file (6.0).
+pub const DMA_BUF_IOCTL_EXPORT_SYNC_FILE: u32 = request::<SyncFile>(READ | WRITE, b'b', 2);
 /// Flags of [`DMA_BUF_IOCTL_SYNC`]: reading and writing.
 pub const DMA_BUF_SYNC_RW: u64 = 3;
 /// Flag of [`DMA_BUF_IOCTL_SYNC`]: the access is over.
@@ -231,6 +237,7 @@ mod tests {
         assert_eq!(DRM_IOCTL_MODE_ADDFB2, 0xc068_64b8);
         assert_eq!(DRM_IOCTL_GEM_CHANGE_HANDLE, 0xc008_64d2);
         assert_eq!(DMA_BUF_IOCTL_SYNC, 0x4008_6200);
+        assert_eq!(DMA_BUF_IOCTL_EXPORT_SYNC_FILE, 0xc008_6202);
         assert_eq!(UDMABUF_CREATE, 0x4018_7542);
         assert_eq!(DMA_HEAP_IOCTL_ALLOC, 0xc018_4800);
     }

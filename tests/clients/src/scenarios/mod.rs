@@ -2,6 +2,7 @@
 
 mod compositor;
 mod endings;
+mod field;
 mod flips;
 mod framebuffers;
 mod holders;
@@ -24,7 +25,10 @@ mod unbind;
 use crate::options::Options;
 use crate::outcome::Outcome;
 
-pub use table::ALL;
+/// Every scenario, in the order of the listing.
+pub fn all() -> impl Iterator<Item = &'static Scenario> {
+    table::ALL.iter().chain(field::ALL)
+}
 
 /// What a scenario leaves to the kernel's cleanup, or does wrong. It is the truth, not a tracer's verdict about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +39,9 @@ pub enum Ends {
     OpenHandle,
     /// A dma-buf fd is open at exit.
     OpenFd,
-    /// Everything is closed, but a handle was used that the caller no longer owned.
+    /// Neither a handle nor an fd is left, but a framebuffer or a mapping is.
+    OpenElse,
+    /// Everything is closed, but a handle or fd was used that the caller no longer owned.
     Misuse,
     /// A signal ends the program with handles and fds open.
     Killed,
@@ -48,6 +54,7 @@ impl Ends {
             Self::Clean => "clean",
             Self::OpenHandle => "open-handle",
             Self::OpenFd => "open-fd",
+            Self::OpenElse => "open-else",
             Self::Misuse => "misuse",
             Self::Killed => "killed",
         }
@@ -72,7 +79,7 @@ pub struct Scenario {
 
 /// The text of `gemclient list`.
 pub fn listing(json: bool) -> String {
-    ALL.iter().map(if json { json_line } else { text_line }).collect()
+    all().map(if json { json_line } else { text_line }).collect()
 }
 
 fn text_line(scenario: &Scenario) -> String {
@@ -100,7 +107,7 @@ mod tests {
     fn names_and_descriptions_are_unique_and_well_formed() {
         let mut names = std::collections::BTreeSet::new();
         let mut abouts = std::collections::BTreeSet::new();
-        for scenario in ALL {
+        for scenario in all() {
             let Scenario { name, about, needs, .. } = scenario;
             assert!(names.insert(name), "{name} twice");
             assert!(abouts.insert(about), "{name}: its description is another's");
@@ -118,13 +125,13 @@ mod tests {
     fn the_documented_sequences_are_there() {
         let numbered = (1..=13).chain(20..=24).map(|n| format!("s{n}"));
         for name in numbered {
-            assert!(ALL.iter().any(|scenario| scenario.name == name), "{name}");
+            assert!(all().any(|scenario| scenario.name == name), "{name}");
         }
     }
 
     #[test]
     fn clean_turns_off_what_is_left_open() {
-        for scenario in ALL {
+        for scenario in all() {
             if scenario.options.contains(&"--clean") {
                 assert_ne!(scenario.ends, Ends::Clean, "{}", scenario.name);
             }
@@ -136,7 +143,7 @@ mod tests {
 
     #[test]
     fn the_listing_names_each_scenario() {
-        for scenario in ALL {
+        for scenario in all() {
             assert!(listing(false).contains(scenario.about));
             assert!(listing(true).contains(&format!("{{\"name\":\"{}\",", scenario.name)));
         }

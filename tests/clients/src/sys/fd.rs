@@ -150,6 +150,17 @@ pub fn memfd(len: u64) -> Answer<Fd> {
     Ok(fd)
 }
 
+/// Closes every descriptor whose number is in the range (5.9).
+///
+/// # Errors
+/// As close_range(2).
+#[inline(never)]
+pub fn close_range(first: i32, last: i32) -> Answer {
+    // SAFETY: no memory is passed.
+    let ret = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+    note_done(check("close_range", ret as libc::c_int).map(drop), || format!("close-range {first} to {last}"))
+}
+
 /// A pipe: its reading and its writing end, both close-on-exec.
 ///
 /// # Errors

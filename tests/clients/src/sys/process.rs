@@ -159,6 +159,32 @@ pub fn exec_self(args: &[String]) -> Answer<Infallible> {
     Err(Failed { what: "execve", errno: error.raw_os_error().unwrap_or(libc::EIO) })
 }
 
+/// Runs the same program with other arguments beside this one, and waits until it has done its part.
+///
+/// # Errors
+/// When it cannot be started, or ends otherwise.
+#[inline(never)]
+pub fn spawn_self(args: &[&str]) -> Outcome {
+    let status = std::process::Command::new("/proc/self/exe").arg0("gemclient").args(args).status();
+    match status.map(|status| status.code()) {
+        Ok(Some(EXIT_DONE)) => Ok(()),
+        Ok(code) => Err(Stop::Unexpected(format!("the helper ended with {code:?}"))),
+        Err(error) => Err(Stop::Unexpected(format!("cannot start the helper: {error}"))),
+    }
+}
+
+/// Has `handler` called when this process exits normally.
+///
+/// # Errors
+/// ENOMEM when there is no room for it.
+pub fn at_exit(handler: extern "C" fn()) -> Answer {
+    // SAFETY: the handler is a function of this program, which lives as long as the process.
+    match unsafe { libc::atexit(handler) } {
+        0 => Ok(()),
+        _ => Err(Failed { what: "atexit", errno: libc::ENOMEM }),
+    }
+}
+
 /// Leaves the parent's session, as daemons do.
 ///
 /// # Errors
