@@ -2,8 +2,6 @@
 //!
 //! Exit codes: that of the command for `vm`; else 0 when all is well, 1 when a test failed, 2 when it could not run.
 
-mod cpio;
-mod debian;
 mod detection;
 mod driver;
 mod ebpf;
@@ -12,22 +10,15 @@ mod extract;
 mod fixtures;
 mod history;
 mod html;
-mod index;
-mod initramfs;
-mod kernels;
 mod matrix;
-mod mirror;
-mod modules;
 mod pages;
 mod perfetto;
 mod pictures;
 mod programs;
-mod qemu;
 mod rows;
 mod setup;
 mod summary;
 mod test;
-mod tool;
 mod toolchain;
 mod truth;
 mod vm;
@@ -75,6 +66,7 @@ fn main() -> ExitCode {
         eprintln!("xtask: cannot run the compiler: {error}");
         return ExitCode::from(2);
     }
+    gemscope_vm::tell_by(|text| eprintln!("xtask: {text}"));
     let result = match Cli::parse().command {
         Task::Vm(args) => vm::run(&args),
         Task::Ebpf(args) => ebpf::run(&args),

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
+use gemscope_vm::tool;
 
-use crate::{tool, workspace};
+use crate::workspace;
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 

@@ -544,7 +544,7 @@ pub const ROWS: &[Row] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{debian, kernels};
+    use gemscope_vm::{debian, kernels};
     use std::collections::BTreeSet;
 
     #[test]

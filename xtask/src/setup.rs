@@ -5,11 +5,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
+use gemscope_vm::mirror::Mirror;
+use gemscope_vm::scratch::Scratch;
+use gemscope_vm::{index, qemu, tool};
 
-use crate::mirror::Mirror;
 use crate::toolchain::{self, Toolchain};
-use crate::workspace::Scratch;
-use crate::{index, qemu, tool};
 
 /// Makes sure that `cargo fmt` and `cargo clippy` are there.
 ///
@@ -78,7 +78,7 @@ pub fn guests() -> Result<()> {
         .filter(|(program, _)| tool::find(program).is_none())
         .map(|(_, package)| *package)
         .collect();
-    if !crate::initramfs::busybox_is_static() {
+    if !gemscope_vm::initramfs::busybox_is_static() {
         missing.push("busybox-static");
     }
     if !Path::new("/usr/share/keyrings/debian-archive-keyring.gpg").exists()

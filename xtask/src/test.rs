@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use gemscope_vm::tool;
 
 use crate::matrix::{self, MatrixArgs, Tally};
 use crate::pages::PagesArgs;
-use crate::{ebpf, html, pages, perfetto, setup, summary, tool, workspace};
+use crate::{ebpf, html, pages, perfetto, setup, summary, workspace};
 
 /// What is asked of the tests.
 #[derive(Debug, Args)]

@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use gemscope_vm::debian;
+use gemscope_vm::initramfs::{self, Contents};
+use gemscope_vm::kernels::{self, Gone, Kernel};
+use gemscope_vm::modules::{self, Device};
+use gemscope_vm::qemu::{Guest, Outcome, Sinks};
+use gemscope_vm::tool;
 
-use crate::debian;
 use crate::driver::{self, NoHeaders};
-use crate::initramfs::{self, Contents};
-use crate::kernels::{self, Gone, Kernel};
-use crate::modules::{self, Device};
 use crate::programs::{self, Program};
-use crate::qemu::{Guest, Outcome, Sinks};
-use crate::tool;
 
 /// What is asked of a guest on the command line.
 #[derive(Debug, Args)]

@@ -13,8 +13,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::kernels::Kernel;
 use crate::modules::Device;
-use crate::tool;
-use crate::workspace::Scratch;
+use crate::scratch::Scratch;
+use crate::{tell, tool};
 
 const PROGRAM: &str = "qemu-system-x86_64";
 /// How much the guest may leave in `/out`; the disk is sparse.
@@ -77,11 +77,11 @@ impl Guest<'_> {
             if let Some(outcome) = self.boot(&mut sinks, BOOT)? {
                 return Ok(outcome);
             }
-            eprintln!(
-                "xtask: the guest of `{}` was not up after {} s: once more",
+            tell(&format!(
+                "the guest of `{}` was not up after {} s: once more",
                 self.kernel.version,
                 BOOT.as_secs()
-            );
+            ));
         }
         let outcome = self.boot(&mut sinks, self.timeout)?;
         outcome.context("the guest was not up in time")
