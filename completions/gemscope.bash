@@ -119,7 +119,7 @@ _gemscope() {
             return 0
             ;;
         gemscope__subcmd__check)
-            opts="-o -p -v -h -V --trace --source --seed --worst --output --report --at-exit --grace --timeout --json --pid --tree --comm --cgroup --device --ring-size --hot --deny --no-stacks --color --verbose --help --version"
+            opts="-o -p -v -h -V --trace --source --seed --worst --output --report --at-exit --grace --timeout --json --pid --tree --comm --cgroup --device --ring-size --hot --deny --no-stacks --in-vm --in-vm-modules --vm-device --vm-memory --vm-files --vm-copy --vm-out --color --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -190,6 +190,34 @@ _gemscope() {
                     return 0
                     ;;
                 --deny)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --in-vm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --in-vm-modules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --vm-device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --vm-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --vm-files)
+                    COMPREPLY=($(compgen -W "shared copied" -- "${cur}"))
+                    return 0
+                    ;;
+                --vm-copy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --vm-out)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

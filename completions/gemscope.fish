@@ -91,6 +91,14 @@ complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l device -d 'O
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l ring-size -d 'Size of the ring buffer, as 512K or 64M [default: 8M]' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l hot -d 'Attach this probe although it fires often; may be given again' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l deny -d 'Do not attach this probe; may be given again' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l in-vm -d 'Run it in a virtual machine with this kernel: 5.10, 6.1, 6.12, 6.18, newest, a package as linux-image-6.1.0-56-amd64, or an image as /boot/vmlinuz-6.1.0-56-amd64' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l in-vm-modules -d 'The modules of an image [default: /lib/modules/RELEASE]' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l vm-device -d 'A device beside vgem: virtio-gpu, bochs, qxl, udmabuf; may be given again [default: virtio-gpu and udmabuf, where the kernel has them]' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l vm-memory -d 'Its memory, in MiB; what CMD writes is in it too' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l vm-files -d 'How CMD gets at the host\'s files [default: shared, where QEMU and the kernel can]' -r -f -a "shared\t'All of them can be read there, by 9p'
+copied\t'CMD\'s program and its libraries are copied, and what --vm-copy names'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l vm-copy -d 'With copied files, copy this file or folder too; may be given again' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l vm-out -d 'Bring this file or folder back that CMD writes; may be given again' -r -F
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"

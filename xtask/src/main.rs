@@ -10,6 +10,7 @@ mod extract;
 mod fixtures;
 mod history;
 mod html;
+mod in_vm;
 mod matrix;
 mod pages;
 mod perfetto;

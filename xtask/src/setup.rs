@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use gemscope_vm::mirror::Mirror;
 use gemscope_vm::scratch::Scratch;
-use gemscope_vm::{index, qemu, tool};
+use gemscope_vm::{accel, index, tool};
 
 use crate::toolchain::{self, Toolchain};
 
@@ -94,8 +94,8 @@ pub fn guests() -> Result<()> {
 /// Takes a newer QEMU from the release's backports, where the release's own is one that cannot run a guest's cpus at a time.
 /// The tests also pass without, but see less of what cpus do to each other.
 fn newer_qemu() -> Result<()> {
-    let before = qemu::version()?;
-    if before >= qemu::GOOD {
+    let before = accel::version()?;
+    if before >= accel::GOOD {
         return Ok(());
     }
     if let Err(error) = from_backports("qemu-system-x86") {
@@ -103,8 +103,8 @@ fn newer_qemu() -> Result<()> {
             "xtask: QEMU {}.{} is here, and {}.{} cannot be had ({error:#}): the guests' cpus run one after the other",
             before.0,
             before.1,
-            qemu::GOOD.0,
-            qemu::GOOD.1
+            accel::GOOD.0,
+            accel::GOOD.1
         );
     }
     Ok(())

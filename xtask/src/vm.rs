@@ -160,6 +160,8 @@ impl Boot<'_> {
                 .map(|name| debian::get(debian::program(name)?))
                 .collect::<Result<_>>()?,
             copies: self.setup.copies.clone(),
+            folders: Vec::new(),
+            placed: Vec::new(),
             files: self.files,
             command: self.command,
             bring_out: self.out.is_some(),
@@ -172,6 +174,9 @@ impl Boot<'_> {
             memory: self.setup.memory,
             out: self.out.as_deref(),
             append: &self.setup.append,
+            // The tests are the same on every machine.
+            fast: false,
+            share: false,
         };
         if interactive {
             guest.shell()?;

@@ -2,6 +2,7 @@
 
 mod report;
 pub mod snapshot;
+mod vm;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -18,6 +19,7 @@ pub use top::TopArgs;
 pub mod export;
 pub use export::ExportArgs;
 pub use report::ReportArgs;
+pub use vm::{VmArgs, VmFiles};
 
 /// Exit codes, for the help of every command.
 const EXIT_CODES: &str = "\
@@ -150,9 +152,20 @@ pub struct CheckArgs {
     /// How to observe
     #[command(flatten)]
     pub capture: CaptureArgs,
+    /// Where to run it all
+    #[command(flatten)]
+    pub vm: VmArgs,
     /// The command and its arguments
     #[arg(last = true, value_name = "CMD", required_unless_present_any = ["trace", "source"], conflicts_with_all = ["source", "seed", "worst"])]
     pub command: Vec<OsString>,
+}
+
+impl CheckArgs {
+    /// The files that it writes.
+    #[must_use]
+    pub fn written(&self) -> Vec<PathBuf> {
+        [&self.output, &self.report].into_iter().flatten().cloned().collect()
+    }
 }
 
 const CHECK_HELP: &str = "\
@@ -160,6 +173,11 @@ CMD keeps stdin, stdout and stderr. The report goes to stderr, or to the file of
 that CMD's stdout stays CMD's own. With --trace or --source there is no CMD and the report goes to
 stdout.
 Under sudo, CMD runs as the user who called sudo.
+
+With --in-vm all of it happens in a virtual machine, for hosts whose kernel cannot be probed:
+no root, no GPU. CMD has the host's files, folder and environment there, is root, and has no
+stdin. What it writes is gone with the machine, but for gemscope's own files and those of
+--vm-out. QEMU, a static busybox and kmod must be installed.
 
 Exit codes are about the verdict only; the report tells CMD's own status:
   0  clean: nothing was found and nothing could have been missed

@@ -99,6 +99,22 @@ pub fn expand(asked: &[String]) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// The line or package that a name stands for, checked; for who wants one kernel and may have an image of it as well.
+///
+/// # Errors
+/// When it is neither.
+pub fn named(name: &str) -> Result<&str> {
+    if line(name).is_some() || version_of(name).is_some() {
+        return Ok(name);
+    }
+    let lines: Vec<_> = LINES.iter().map(|line| line.name).collect();
+    bail!(
+        "unknown kernel `{name}`: give one of {}, a package such as `linux-image-6.1.0-56-amd64`, or the file of a kernel image \
+         such as `/boot/vmlinuz-6.1.0-56-amd64`",
+        lines.join(", ")
+    )
+}
+
 /// The line of that name.
 pub fn line(name: &str) -> Option<&'static Line> {
     LINES.iter().find(|line| line.name == name)

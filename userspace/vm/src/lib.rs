@@ -3,12 +3,16 @@
 //! Used by the developer commands for the tests and by `gemscope check --in-vm` for machines whose own kernel cannot be probed.
 //! Kernels come from Debian's archive and are kept in a cache, or are any image that lies on this machine.
 
+pub mod accel;
 pub mod cache;
 mod cpio;
 pub mod debian;
+pub mod errand;
+pub mod image;
 pub mod index;
 pub mod initramfs;
 pub mod kernels;
+pub mod libraries;
 pub mod mirror;
 pub mod modules;
 pub mod qemu;

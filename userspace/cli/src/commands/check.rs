@@ -18,6 +18,9 @@ use crate::ui::{Sink, Ui};
 use crate::values::Source;
 
 pub fn run(args: CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
+    if let Some(kernel) = &args.vm.in_vm {
+        return super::in_vm::run(kernel, &args);
+    }
     match (&args.trace, &args.model.source) {
         (Some(path), _) => trace(path, &args, ui),
         (None, Some(source)) => model(source, &args, ui),
