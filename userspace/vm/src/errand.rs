@@ -191,7 +191,12 @@ impl Errand<'_> {
             paths.extend(libraries::closure(program)?);
         }
         for path in self.copies {
-            paths.insert(self.folder.join(path));
+            let path = self.folder.join(path);
+            if tool::is_program(&path) {
+                // Any file may be marked as a program: what it is not, it does not need.
+                paths.extend(libraries::closure(&path).unwrap_or_default());
+            }
+            paths.insert(path);
         }
         Ok(paths.into_iter().map(|path| (path.clone(), inside(&path))).collect())
     }

@@ -44,13 +44,17 @@ pub fn run(kernel: &str, args: &CheckArgs) -> anyhow::Result<Exit> {
         None
     };
     for program in [qemu::PROGRAM].iter().chain(NEEDED) {
-        tool::command(program).context("`--in-vm` needs a program")?;
+        tool::command(program).context("no virtual machine can be made")?;
     }
     let fetched;
     let kernel: &Kernel = match &image {
         Some(image) => image.kernel(),
         None => {
-            fetched = kernels::get(kernel)?;
+            fetched = kernels::get(kernel).with_context(|| {
+                format!(
+                    "cannot get the kernel `{kernel}`; the file of a kernel image does for `--in-vm`, too"
+                )
+            })?;
             &fetched
         }
     };
@@ -73,7 +77,8 @@ pub fn run(kernel: &str, args: &CheckArgs) -> anyhow::Result<Exit> {
         back: &back,
     };
     ui::say(&format!("in a virtual machine with kernel `{}`", kernel.version));
-    let outcome = errand.run(Sinks { out: &mut io::stdout(), err: &mut io::stderr() })?;
+    let outcome = errand.run(Sinks { out: &mut io::stdout(), err: &mut io::stderr() });
+    let outcome = outcome.map_err(|error| with_console(&error))?;
     for complaint in &outcome.complaints {
         let complaint = gemscope_report::escape::long(complaint.as_bytes());
         ui::say(&format!("the kernel complained: {complaint}"));
@@ -81,6 +86,15 @@ pub fn run(kernel: &str, args: &CheckArgs) -> anyhow::Result<Exit> {
     let code = outcome.code;
     Exit::from_code(code)
         .with_context(|| format!("gemscope ended with {code} in the virtual machine, which is no verdict"))
+}
+
+/// What went wrong as one line; the end of the guest's console, which it may come with, is said before.
+fn with_console(error: &anyhow::Error) -> anyhow::Error {
+    let text = format!("{error:#}");
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or_default().to_owned();
+    lines.for_each(|line| ui::say(&gemscope_report::escape::long(line.as_bytes())));
+    anyhow::Error::msg(first)
 }
 
 /// Is it a path, and not the name of a line or a package?
