@@ -3,6 +3,7 @@
 //! Exit codes: that of the command for `vm`; else 0 when all is well, 1 when a test failed, 2 when it could not run.
 
 mod detection;
+mod dist;
 mod driver;
 mod ebpf;
 mod expect;
@@ -54,6 +55,8 @@ enum Task {
     History(history::HistoryArgs),
     /// Write docs/man and completions, or check them: the man pages and the shell completions of gemscope.
     Pages(pages::PagesArgs),
+    /// Make a release: one static binary with its pages, as an archive and as a Debian package.
+    Dist(dist::DistArgs),
     /// Take the pictures of the README: screens of the monitor beside a leaking client in a guest.
     Pictures(pictures::PicturesArgs),
     /// Record the traces that tests replay.
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         Task::Truth(args) => truth::run(&args),
         Task::History(args) => history::run(&args),
         Task::Pages(args) => pages::run(&args),
+        Task::Dist(args) => dist::run(&args),
         Task::Pictures(args) => pictures::run(&args),
         Task::Fixtures(args) => fixtures::run(&args),
         Task::KernelExtract(args) => extract::run(&args),
