@@ -177,6 +177,7 @@ impl Boot<'_> {
             // The tests are the same on every machine.
             fast: false,
             share: false,
+            stop: None,
         };
         if interactive {
             guest.shell()?;

@@ -63,7 +63,6 @@ impl Files {
 }
 
 /// What is to be done, and with what.
-#[derive(Debug)]
 pub struct Errand<'a> {
     /// The kernel.
     pub kernel: &'a Kernel,
@@ -87,6 +86,8 @@ pub struct Errand<'a> {
     pub folder: &'a Path,
     /// Files and folders, as told from that folder, to bring back.
     pub back: &'a [PathBuf],
+    /// Asked from time to time: is it to end now?
+    pub stop: &'a dyn Fn() -> bool,
 }
 
 impl Errand<'_> {
@@ -135,6 +136,7 @@ impl Errand<'_> {
             append: "",
             fast: true,
             share: shared,
+            stop: Some(self.stop),
         };
         let outcome = guest.run(sinks)?;
         if outcome.code == NOT_TRIED {
@@ -247,6 +249,7 @@ mod tests {
             copies: &[],
             folder: Path::new("/it's here"),
             back,
+            stop: &|| false,
         }
     }
 

@@ -37,7 +37,6 @@ const KVM_FAILED: &str = "KVM internal error";
 pub const SHARE: &str = "host";
 
 /// A guest to boot.
-#[derive(Debug)]
 pub struct Guest<'a> {
     /// The kernel.
     pub kernel: &'a Kernel,
@@ -57,6 +56,8 @@ pub struct Guest<'a> {
     pub fast: bool,
     /// Offer it this machine's files, to read, by the name of [`SHARE`].
     pub share: bool,
+    /// Asked from time to time: is it to end now?
+    pub stop: Option<&'a dyn Fn() -> bool>,
 }
 
 /// What came of a command in a guest.
@@ -161,6 +162,10 @@ impl Guest<'_> {
             err.drain()?;
             if ended.is_some() || begin.elapsed() > self.timeout {
                 break ended;
+            }
+            if self.stop.is_some_and(|stop| stop()) {
+                stop(&mut child);
+                bail!("the guest of `{}` was stopped by a signal: nothing was judged", self.kernel.version);
             }
             let failed = gave_up(accelerator, dir);
             if !has_begun(events) && (begin.elapsed() > patience || failed) {

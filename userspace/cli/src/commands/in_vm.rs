@@ -17,6 +17,7 @@ use gemscope_vm::qemu::{self, Sinks};
 use gemscope_vm::{libraries, tool};
 
 use crate::args::{CheckArgs, VmFiles};
+use crate::capture::Signals;
 use crate::exit::Exit;
 use crate::ui;
 
@@ -63,6 +64,8 @@ pub fn run(kernel: &str, args: &CheckArgs) -> anyhow::Result<Exit> {
     back.extend(args.vm.vm_out.iter().cloned());
     let this = std::env::current_exe().context("cannot tell where gemscope is")?;
     let words = guest_words(std::env::args_os().skip(1));
+    // From here on there is something to clear away, whoever ends it.
+    let signals = Signals::take()?;
     let errand = Errand {
         kernel,
         devices: &devices,
@@ -75,6 +78,7 @@ pub fn run(kernel: &str, args: &CheckArgs) -> anyhow::Result<Exit> {
         copies: &args.vm.vm_copy,
         folder: &folder,
         back: &back,
+        stop: &|| signals.is_pending(),
     };
     ui::say(&format!("in a virtual machine with kernel `{}`", kernel.version));
     let outcome = errand.run(Sinks { out: &mut io::stdout(), err: &mut io::stderr() });
