@@ -21,8 +21,6 @@ const COMPLETIONS: &[(&str, &str)] = &[
 const OVERRIDES: &str = "\
 # A static program that may be loaded anywhere looks like a library without any that it needs.
 gemscope: shared-library-lacks-prerequisites [usr/bin/gemscope]
-# A package of the project itself, not of Debian.
-gemscope: initial-upload-closes-no-bugs [usr/share/doc/gemscope/changelog.gz:1]
 ";
 
 /// The folder that the archive holds.
