@@ -125,7 +125,7 @@ _gemscope() {
             return 0
             ;;
         gemscope__subcmd__check)
-            opts="-o -d -p -v -h -V --trace --source --seed --worst --output --trace-on-failure --trace-limit --report --at-exit --grace --timeout --json --undecided --budget --max-growth --older --warm-up --scope --survivor --duration --cycles --pause --control --config --no-config --suppress --gen-suppressions --baseline --update-baseline --pid --tree --comm --cgroup --device --ring-size --hot --deny --no-stacks --color --verbose --help --version"
+            opts="-o -d -p -v -h -V --trace --source --seed --worst --output --trace-on-failure --trace-limit --report --at-exit --grace --timeout --json --undecided --budget --max-growth --older --warm-up --scope --survivor --duration --cycles --pause --control --config --no-config --suppress --gen-suppressions --baseline --update-baseline --pid --tree --comm --cgroup --device --ring-size --hot --deny --no-stacks --in-vm --in-vm-modules --vm-device --vm-memory --vm-files --vm-copy --vm-out --color --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -268,6 +268,34 @@ _gemscope() {
                     return 0
                     ;;
                 --deny)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --in-vm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --in-vm-modules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --vm-device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --vm-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --vm-files)
+                    COMPREPLY=($(compgen -W "shared copied" -- "${cur}"))
+                    return 0
+                    ;;
+                --vm-copy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --vm-out)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -797,7 +825,7 @@ _gemscope() {
             return 0
             ;;
         gemscope__subcmd__replay)
-            opts="-v -h -V --until --profile --at-exit --undecided --budget --max-growth --older --warm-up --events --conformance --what-if --json --config --no-config --suppress --gen-suppressions --baseline --update-baseline --color --verbose --help --version"
+            opts="-v -h -V --until --profile --at-exit --undecided --budget --max-growth --older --warm-up --events --conformance --what-if --report --json --config --no-config --suppress --gen-suppressions --baseline --update-baseline --color --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -836,6 +864,10 @@ _gemscope() {
                     return 0
                     ;;
                 --what-if)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --report)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

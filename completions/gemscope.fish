@@ -40,7 +40,7 @@ complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "snapshot" -d 'Who
 complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "export" -d 'Make another tool\'s file of a trace: Perfetto, folded stacks, CSV, JSON lines'
 complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "report" -d 'Write the report of a trace as one HTML page, for people who do not have it'
 complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "explore" -d 'Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era'
-complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "explain" -d 'What a rule means; without one, all rules'
+complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "explain" -d 'What a rule or an assertion means; without one, all of them'
 complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "doctor" -d 'What this kernel offers and what is missing, rule by rule'
 complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "probes" -d 'Every probe: where it sits, what it serves, what is blind without it'
 complete -c gemscope -n "__fish_gemscope_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -81,7 +81,7 @@ complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l seed -d 'Whi
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -s o -l output -d 'Write a trace too' -r -F
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l trace-on-failure -d 'Write a trace, and keep it only if the verdict is not clean' -r -F
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l trace-limit -d 'Keep at most this much for that trace, as 64M: its end, in memory; without it, the whole trace goes to the disk first' -r
-complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l report -d 'Write the report to this file instead of stderr' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l report -d 'Write a report to this file, `-` for stdout, as text, jsonl, junit, sarif, ktap, github, markdown or html; without FORMAT the report that goes to stderr else. May be given several times' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l at-exit -d 'What to make of things open when the command\'s processes end normally [default: strict]' -r -f -a "strict\t'They are findings'
 growth\t'Only stacks whose count grew with use are findings'
 ignore\t'They are left out'"
@@ -109,6 +109,14 @@ complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l device -d 'O
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l ring-size -d 'Size of the ring buffer, as 512K or 64M [default: 8M]' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l hot -d 'Attach this probe although it fires often; may be given again' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l deny -d 'Do not attach this probe; may be given again' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l in-vm -d 'Run it in a virtual machine with this kernel: 5.10, 6.1, 6.12, 6.18, newest, a package as linux-image-6.1.0-56-amd64, or an image as /boot/vmlinuz-6.1.0-56-amd64' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l in-vm-modules -d 'The modules of an image [default: /lib/modules/RELEASE]' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l vm-device -d 'A device beside vgem: virtio-gpu, bochs, qxl, udmabuf; may be given again [default: virtio-gpu and udmabuf, where the kernel has them]' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l vm-memory -d 'Its memory, in MiB; what CMD writes is in it too' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l vm-files -d 'How CMD gets at the host\'s files [default: shared, where QEMU and the kernel can]' -r -f -a "shared\t'All of them can be read there, by 9p'
+copied\t'CMD\'s program and its libraries are copied, and what --vm-copy names'"
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l vm-copy -d 'With copied files, copy this file or folder too; may be given again' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l vm-out -d 'Bring this file or folder back that CMD writes; may be given again' -r -F
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -165,6 +173,7 @@ complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l max-growth 
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l older -d 'Nothing that was taken since the start is held for longer than this' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l warm-up -d 'So many cycles, or marks of one name, are left out at the beginning while pools fill [default: a quarter]' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l what-if -d 'Instead of judging, make the recorded operations again by the rules of another kernel: a profile, with +feature and -feature' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l report -d 'Write a report to this file, `-` for stdout, as text, jsonl, junit, sarif, ktap, github, markdown or html; without FORMAT the report that goes to stdout else. May be given several times' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l config -d 'Read settings and suppressions from this file [default: gemscope.toml, if it is there]' -r -F
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l suppress -d 'Read suppressions from this file too; may be given again' -r -F
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l gen-suppressions -d 'Print a suppression for each finding that stands, or write them to a new file; each needs a reason filled in. When they are printed the report goes to stderr' -r -F
@@ -285,7 +294,7 @@ complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_s
 complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record mark replay snapshot export report explore explain doctor probes help" -f -a "export" -d 'Make another tool\'s file of a trace: Perfetto, folded stacks, CSV, JSON lines'
 complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record mark replay snapshot export report explore explain doctor probes help" -f -a "report" -d 'Write the report of a trace as one HTML page, for people who do not have it'
 complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record mark replay snapshot export report explore explain doctor probes help" -f -a "explore" -d 'Ask what a kernel would do: every interleaving of a small scenario, by the rules of any era'
-complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record mark replay snapshot export report explore explain doctor probes help" -f -a "explain" -d 'What a rule means; without one, all rules'
+complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record mark replay snapshot export report explore explain doctor probes help" -f -a "explain" -d 'What a rule or an assertion means; without one, all of them'
 complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record mark replay snapshot export report explore explain doctor probes help" -f -a "doctor" -d 'What this kernel offers and what is missing, rule by rule'
 complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record mark replay snapshot export report explore explain doctor probes help" -f -a "probes" -d 'Every probe: where it sits, what it serves, what is blind without it'
 complete -c gemscope -n "__fish_gemscope_using_subcommand help; and not __fish_seen_subcommand_from demo top check record mark replay snapshot export report explore explain doctor probes help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -19,6 +19,13 @@ fn mark() -> Record {
     Record::new(ProbeId::Mark, Phase::Point, &Mark { name: [0; 32] })
 }
 
+/// A trace in which seven records were lost.
+pub fn lossy() -> Vec<u8> {
+    let mut lost = mark();
+    lost.header.drops = 7;
+    trace(&[mark(), lost])
+}
+
 #[test]
 fn clean_is_0() {
     let (_dir, path) = file(&trace(&[mark()]));
@@ -46,9 +53,7 @@ fn findings_are_1() {
 
 #[test]
 fn undecided_is_3() {
-    let mut lost = mark();
-    lost.header.drops = 7;
-    let (_dir, path) = file(&trace(&[mark(), lost]));
+    let (_dir, path) = file(&lossy());
     gemscope()
         .arg("replay")
         .arg(&path)

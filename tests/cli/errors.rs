@@ -110,6 +110,39 @@ fn an_image_that_is_none() {
     refused(&["doctor", "--image", "no-such-file"], "cannot read the kernel image `no-such-file`: [..]");
 }
 
+#[test]
+fn a_virtual_machine_that_cannot_be() {
+    #[track_caller]
+    fn in_vm(args: &[&str], says: &str) {
+        refused(&[&["check", "--in-vm"], args, &["--", "true"]].concat(), says);
+    }
+    in_vm(&["6.2"], "unknown kernel `6.2`: give one of 5.10, [..]");
+    in_vm(&["all"], "unknown kernel `all`: [..]");
+    in_vm(&["./no-such-file"], "cannot read the kernel image `./no-such-file`: [..]");
+    in_vm(&["./Cargo.toml"], "`[..]/Cargo.toml` is no kernel image for x86: give a `vmlinuz` or [..]");
+    in_vm(
+        &["6.12", "--in-vm-modules", "."],
+        "`--in-vm-modules` goes with the file of a kernel image, and `6.12` is none",
+    );
+    in_vm(&["6.12", "--vm-device", "voodoo"], "unknown device `voodoo`: give one of virtio-gpu, [..]");
+    refused(
+        &["check", "--in-vm", "6.12", "--", "no-such-program"],
+        "cannot run `no-such-program`: no such program",
+    );
+    usage(
+        &["check", "--vm-copy", ".", "--", "true"],
+        "the following required arguments were not provided:[..]",
+    );
+    usage(
+        &["check", "--in-vm", "6.12", "--vm-memory", "16", "--", "true"],
+        "invalid value '16' for '--vm-memory <MIB>'[..]",
+    );
+    usage(
+        &["check", "--in-vm", "6.12", "--trace", DEMO],
+        "the argument '--in-vm <KERNEL>' cannot be used with[..]",
+    );
+}
+
 /// Runs the binary as nobody, or as whoever runs the tests when that is not root.
 pub fn as_nobody(args: &[&str]) -> std::process::Output {
     // The build folder may be closed to others; /proc/self/exe of a copy in a temporary folder is not.

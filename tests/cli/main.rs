@@ -1,5 +1,6 @@
 //! The `gemscope` command as its users meet it. These tests belong to the package `gemscope`, which knows its binary.
 
+mod ci;
 mod codes;
 mod conformance;
 mod errors;

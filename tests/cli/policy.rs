@@ -60,9 +60,10 @@ fn stanza(name: &str, lines: &str) -> String {
 fn what_is_suppressed_is_no_finding() {
     let project = Project::new(&stanza("all", "rule = [\"leak\", \"violation\"]"));
     project.check(BAD, &[], 0).stdout_eq(
-        "gemscope: clean: nothing stands of 2 findings, set aside, in 68 records\n...\n\
-         set aside:\n   by the suppression `all` (gemscope.toml:1): 2 findings, 4.0 KiB\n      it is known\n\n\
-         note: judged with the settings and suppressions of `gemscope.toml`\n\n",
+        "gemscope: clean: beside 2 findings set aside, nothing leaked and no rule was broken in 68 records\n...\n\
+         Set aside (no part of the verdict)\n[..]findings[..]\n\
+         [..]2         2     4.0 KiB  suppression all (gemscope.toml:1): it is known\n\n\
+         note: judged with the settings and suppressions of `gemscope.toml`\n...\n",
     );
     project.check(BAD, &["--no-config"], 1);
 }
@@ -103,7 +104,7 @@ fn an_expired_one_hides_nothing() {
 fn an_unused_one_is_told_and_does_not_fail() {
     let project = Project::new(&stanza("idle", "process = \"nobody\""));
     project.check(GOOD, &[], 0).stdout_eq(
-        "gemscope: clean: nothing leaked[..]\n...\nnote: the suppression `idle` (gemscope.toml:1) hid nothing: is it needed still?\n...\n",
+        "gemscope: clean: nothing leaked[..]\n...\nnote: suppression idle (gemscope.toml:1) was not used: take it out if what it hid is repaired\n...\n",
     );
 }
 
@@ -180,7 +181,7 @@ fn a_baseline_is_made_and_accepts_what_was_there() {
         .stderr_eq("gemscope: the baseline `b.toml` is made, with 2 entries\n");
     let made = project.read("b.toml");
     project.check(BAD, &["--baseline", "b.toml"], 0).stdout_eq(
-        "gemscope: clean: nothing stands of 2 findings[..]\n...\n   by 2 entries of the baseline: 2 findings, 4.0 KiB\n...\n",
+        "gemscope: clean: beside 2 findings set aside[..]\n...\n[..]2         2     4.0 KiB  2 entries of the baseline\n...\n",
     );
     project
         .check(BAD, &["--baseline", "b.toml", "--update-baseline"], 0)
@@ -198,7 +199,7 @@ fn a_baseline_only_shrinks() {
     // What is fixed is told, and taken out when asked.
     project
         .check(GOOD, &[], 0)
-        .stdout_eq("...\nnote: of 2 entries of the baseline nothing was found: fixed?[..]\n\n");
+        .stdout_eq("...\nnote: of 2 entries of the baseline nothing was found: fixed?[..]\n...\n");
     let (one, _) = project
         .read("b.toml")
         .rsplit_once("\n[[finding]]")

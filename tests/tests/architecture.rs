@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gemscope-model", &["gemscope-common"]),
     ("gemscope-trace", &["gemscope-common"]),
     ("gemscope-live", &["gemscope-common", "gemscope-probes", "gemscope-trace"]),
+    ("gemscope-vm", &[]),
     ("gemscope-report", &["gemscope-common", "gemscope-engine", "gemscope-policy", "gemscope-trace"]),
     ("gemscope-tui", &["gemscope-common", "gemscope-engine", "gemscope-trace", "gemscope-report"]),
     (
@@ -29,11 +30,12 @@ const ARROWS: &[(&str, &[&str])] = &[
             "gemscope-model",
             "gemscope-trace",
             "gemscope-live",
+            "gemscope-vm",
             "gemscope-report",
             "gemscope-tui",
         ],
     ),
-    ("xtask", &["gemscope-common", "gemscope-engine", "gemscope-model"]),
+    ("xtask", &["gemscope-common", "gemscope-engine", "gemscope-model", "gemscope-vm"]),
     ("gemclient", &[]),
     ("gemscope-tests", &[]),
 ];
@@ -60,10 +62,10 @@ const CLOCKS: &[&str] = &["SystemTime", "Instant"];
 const KERNEL_CRATES: &[&str] = &["aya", "aya-log", "aya-obj", "blazesym"];
 const KERNEL_USER: &str = "gemscope-live";
 
-/// Folders whose sources may have `unsafe` in them: what talks to a kernel, developer commands, and what
+/// Folders whose sources may have `unsafe` in them: what talks to a kernel, what starts guests, developer commands, and what
 /// counts allocations in a bench.
 const UNSAFE: &[&str] =
-    &["ebpf/", "userspace/live/", "xtask/", "tests/clients/", "userspace/engine/benches/"];
+    &["ebpf/", "userspace/live/", "userspace/vm/", "xtask/", "tests/clients/", "userspace/engine/benches/"];
 
 /// A source file past this length asks to be split.
 const LONGEST: usize = 600;

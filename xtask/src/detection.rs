@@ -10,9 +10,9 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use gemscope_common::{Features, Profile};
 use gemscope_engine::{Class, RuleId};
+use gemscope_vm::kernels::LINES;
 
 use crate::expect::{Expect, Fact, Is};
-use crate::kernels::LINES;
 use crate::rows::{self, Row};
 use crate::workspace;
 

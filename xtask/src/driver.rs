@@ -10,13 +10,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use gemscope_vm::index::{self, Package};
+use gemscope_vm::kernels::{self, Kernel};
+use gemscope_vm::mirror::Mirror;
+use gemscope_vm::modules::Module;
+use gemscope_vm::scratch::Scratch;
+use gemscope_vm::{cache, tool};
 use sha2::{Digest, Sha256};
 
-use crate::index::{self, Package};
-use crate::kernels::{self, Kernel};
-use crate::mirror::Mirror;
-use crate::modules::Module;
-use crate::{tool, workspace};
+use crate::workspace;
 
 /// The module's name, and the folder of its sources below the root of the checkout.
 const NAME: &str = "gemfault";
@@ -40,9 +42,6 @@ const TOOLS: &[(&str, &str)] = &[
     ("scripts/mod/modpost", "scripts/mod/modpost.real-lsb-64"),
     ("tools/objtool/objtool", "tools/objtool/objtool.real-x86"),
 ];
-
-/// The libraries of those tools, for a machine whose own are too old for them.
-pub const LIBRARIES: &[&str] = &["libc6", "libelf1t64", "libelf1", "zlib1g", "libzstd1"];
 
 /// The archive has no headers for this kernel (any more): a reason to go without the driver, not to fail.
 #[derive(Debug)]
@@ -68,10 +67,10 @@ impl std::error::Error for NoHeaders {}
 /// # Errors
 /// [`NoHeaders`] when the archive has none for it; anything else is a failure.
 pub fn module(kernel: &Kernel) -> Result<Module> {
-    let cache = workspace::cache()?;
+    let cache = cache::folder()?;
     let store = cache.join("drivers");
     fs::create_dir_all(&store).with_context(|| format!("cannot make `{}`", store.display()))?;
-    let _lock = workspace::lock(&cache, "drivers")?;
+    let _lock = cache::lock(&cache, "drivers")?;
     let sources = sources()?;
     let built = store.join(format!("{}-{}.ko", kernel.version, key(kernel, &sources)?));
     if !built.is_file() {
@@ -114,7 +113,7 @@ fn key(kernel: &Kernel, sources: &[(String, Vec<u8>)]) -> Result<String> {
 
 /// Builds the module in a folder of its own, and keeps it.
 fn build(headers: &Headers, sources: &[(String, Vec<u8>)], keep: &Path) -> Result<()> {
-    let scratch = workspace::Scratch::new("driver")?;
+    let scratch = Scratch::new("driver")?;
     let dir = scratch.path();
     for (name, content) in sources {
         fs::write(dir.join(name), content)?;
@@ -203,7 +202,7 @@ impl Headers {
         let release = suite.split('-').next().unwrap_or(suite);
         let packages = index::packages(mirror, release, cache)?.unwrap_or_default();
         let root = self.root.join("libraries");
-        for name in LIBRARIES {
+        for name in index::LIBRARIES {
             if let Some(package) = packages.iter().find(|package| package.name == *name) {
                 index::unpack(mirror, package, &root)?;
             }

@@ -8,12 +8,13 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use gemscope_vm::tool;
 use object::build::elf::{Builder, SectionData};
 use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
 use sha2::{Digest, Sha256};
 
 use crate::toolchain::{self, Toolchain};
-use crate::{tool, workspace};
+use crate::workspace;
 
 const TARGET: &str = "bpfel-unknown-none";
 const OBJECT: &str = "ebpf/gemscope.bpf.o";

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use gemscope_vm::kernels::{self, Gone};
+use gemscope_vm::qemu::Sinks;
 
-use crate::kernels::{self, Gone};
 use crate::matrix;
-use crate::qemu::Sinks;
 use crate::vm::{Boot, SetupArgs};
 
 /// Modules whose symbols are kept.

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use gemscope_vm::kernels::{self, Gone, Kernel};
+use gemscope_vm::qemu::Sinks;
 
 use crate::driver;
-use crate::kernels::{self, Gone, Kernel};
 use crate::matrix;
-use crate::qemu::Sinks;
 use crate::rows::Lines;
 use crate::vm::{Boot, SetupArgs};
 use crate::workspace;

@@ -153,7 +153,7 @@ fn walk_all() -> Result<History> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::LINES;
+    use gemscope_vm::kernels::LINES;
 
     #[test]
     fn the_committed_page_is_what_the_model_says() {

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
+use gemscope_vm::scratch::Scratch;
+use gemscope_vm::tool;
 
 use crate::matrix::Tally;
-use crate::{setup, tool, workspace};
+use crate::{setup, workspace};
 
 /// What the pages are made of: leaks of every kind with few and many holders, faults of a driver, clean runs, much of everything.
 const TRACES: &[&str] = &[
@@ -43,7 +45,7 @@ pub fn prepare() -> Result<()> {
 pub fn run() -> Result<Tally> {
     let mut build = setup::cargo();
     tool::shown(build.current_dir(workspace::root()).args(["build", "--quiet", "--package", "gemscope"]))?;
-    let scratch = workspace::Scratch::new("html")?;
+    let scratch = Scratch::new("html")?;
     let mut pages: Vec<PathBuf> = Vec::new();
     let traces = workspace::root().join("tests/fixtures/traces");
     for trace in TRACES {

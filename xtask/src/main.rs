@@ -2,9 +2,8 @@
 //!
 //! Exit codes: that of the command for `vm`; else 0 when all is well, 1 when a test failed, 2 when it could not run.
 
-mod cpio;
-mod debian;
 mod detection;
+mod dist;
 mod driver;
 mod ebpf;
 mod expect;
@@ -12,24 +11,18 @@ mod extract;
 mod fixtures;
 mod history;
 mod html;
-mod index;
-mod initramfs;
-mod kernels;
+mod in_vm;
 mod matrix;
-mod mirror;
-mod modules;
 mod outputs;
 mod pages;
 mod perfetto;
 mod pictures;
 mod programs;
-mod qemu;
 mod rows;
 mod setup;
 mod suite;
 mod summary;
 mod test;
-mod tool;
 mod toolchain;
 mod truth;
 mod vm;
@@ -66,6 +59,8 @@ enum Task {
     History(history::HistoryArgs),
     /// Write docs/man and completions, or check them: the man pages and the shell completions of gemscope.
     Pages(pages::PagesArgs),
+    /// Make a release: one static binary with its pages, as an archive and as a Debian package.
+    Dist(dist::DistArgs),
     /// Take the pictures of the README: screens of the monitor beside a leaking client in a guest.
     Pictures(pictures::PicturesArgs),
     /// Record the traces that tests replay.
@@ -79,6 +74,7 @@ fn main() -> ExitCode {
         eprintln!("xtask: cannot run the compiler: {error}");
         return ExitCode::from(2);
     }
+    gemscope_vm::tell_by(|text| eprintln!("xtask: {text}"));
     let result = match Cli::parse().command {
         Task::Vm(args) => vm::run(&args),
         Task::Ebpf(args) => ebpf::run(&args),
@@ -89,6 +85,7 @@ fn main() -> ExitCode {
         Task::Truth(args) => truth::run(&args),
         Task::History(args) => history::run(&args),
         Task::Pages(args) => pages::run(&args),
+        Task::Dist(args) => dist::run(&args),
         Task::Pictures(args) => pictures::run(&args),
         Task::Fixtures(args) => fixtures::run(&args),
         Task::KernelExtract(args) => extract::run(&args),

@@ -10,12 +10,12 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use gemscope_vm::debian;
+use gemscope_vm::kernels::{self, Gone, Kernel};
+use gemscope_vm::modules;
+use gemscope_vm::qemu::Sinks;
 
-use crate::debian;
 use crate::driver::{self, NoHeaders};
-use crate::kernels::{self, Gone, Kernel};
-use crate::modules;
-use crate::qemu::Sinks;
 use crate::rows::{self, Row};
 use crate::vm::{Boot, SetupArgs};
 use crate::workspace;

@@ -8,8 +8,10 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use gemscope_vm::scratch::Scratch;
+use gemscope_vm::tool;
 
-use crate::{setup, tool, workspace};
+use crate::{setup, workspace};
 
 const REQUIREMENTS: &str = "tests/outputs/requirements.txt";
 const CHECK: &str = "tests/outputs/check.py";
@@ -78,7 +80,7 @@ pub fn prepare() -> Result<()> {
 pub fn check() -> Result<String> {
     let root = workspace::root();
     tool::shown(setup::cargo().current_dir(&root).args(["build", "--quiet", "--package", "gemscope"]))?;
-    let scratch = workspace::Scratch::new("outputs")?;
+    let scratch = Scratch::new("outputs")?;
     for (i, source) in SOURCES.iter().enumerate() {
         let mut check = Command::new(workspace::target().join("debug/gemscope"));
         check.current_dir(&root).arg("check").args(*source);

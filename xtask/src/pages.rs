@@ -9,9 +9,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use gemscope_vm::scratch::Scratch;
+use gemscope_vm::tool;
 
-use crate::workspace::{self, Scratch};
-use crate::{setup, tool};
+use crate::setup;
+use crate::workspace;
 
 /// The folders that hold nothing else.
 const FOLDERS: [&str; 2] = ["docs/man", "completions"];

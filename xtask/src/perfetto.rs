@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use gemscope_vm::scratch::Scratch;
+use gemscope_vm::tool;
 
-use crate::{setup, tool, workspace};
+use crate::{setup, workspace};
 
 const REQUIREMENTS: &str = "tests/perfetto/requirements.txt";
 const CHECK: &str = "tests/perfetto/check.py";
@@ -55,7 +57,7 @@ pub fn check() -> Result<String> {
     let root = workspace::root();
     tool::shown(setup::cargo().current_dir(&root).args(["build", "--quiet", "--package", "gemscope"]))?;
     let gemscope = workspace::target().join("debug/gemscope");
-    let scratch = workspace::Scratch::new("perfetto")?;
+    let scratch = Scratch::new("perfetto")?;
     let mut sources: Vec<(String, Vec<String>)> = Vec::new();
     for trace in traces(&root.join("tests/fixtures/traces"))? {
         let name =

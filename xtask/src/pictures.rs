@@ -11,8 +11,10 @@ use std::num::NonZeroU16;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use gemscope_vm::kernels;
+use gemscope_vm::qemu::Sinks;
+use gemscope_vm::scratch::Scratch;
 
-use crate::kernels;
 use crate::vm::{Boot, SetupArgs};
 use crate::workspace;
 
@@ -46,7 +48,7 @@ const COLUMNS: NonZeroU16 = NonZeroU16::new(120).unwrap();
 pub fn run(args: &PicturesArgs) -> Result<u8> {
     let setup = SetupArgs { timeout: 200, ..SetupArgs::plain() };
     let kernel = kernels::get(&args.kernel)?;
-    let out = workspace::Scratch::new("pictures")?;
+    let out = Scratch::new("pictures")?;
     let keys: String = KEYS.iter().map(|(keys, _)| *keys).collect();
     let quoted = keys.replace('\r', "$(printf '\\r')").replace('\u{1b}', "$(printf '\\033')");
     let command = format!(
@@ -62,9 +64,8 @@ pub fn run(args: &PicturesArgs) -> Result<u8> {
         out: Some(out.path().to_owned()),
     };
     let mut errors = Vec::new();
-    let outcome = boot
-        .run(crate::qemu::Sinks { out: &mut io::sink(), err: &mut errors })?
-        .context("the guest had a shell")?;
+    let outcome =
+        boot.run(Sinks { out: &mut io::sink(), err: &mut errors })?.context("the guest had a shell")?;
     if outcome.code != 0 {
         bail!("the monitor ended with {}: {}", outcome.code, String::from_utf8_lossy(&errors));
     }

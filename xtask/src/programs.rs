@@ -1,11 +1,12 @@
 //! The programs that go into a guest, built static.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
+use gemscope_vm::tool;
 
-use crate::{tool, workspace};
+use crate::{setup, toolchain, workspace};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
@@ -35,6 +36,40 @@ impl Program {
     }
 }
 
+/// Builds the `gemscope` of a release: linked statically, stripped.
+///
+/// # Errors
+/// When it does not build.
+pub fn release() -> Result<PathBuf> {
+    let dir = workspace::target().join("dist");
+    let mut command = cargo("dist", &dir);
+    command.args(["--package", Program::Gemscope.package(), "--locked"]);
+    // Paths of this machine would make each build another one.
+    let root = workspace::root();
+    let mut flags = vec!["-Ctarget-feature=+crt-static".to_owned()];
+    flags
+        .extend(toolchain::cargo_home().map(|home| format!("--remap-path-prefix={}=/cargo", home.display())));
+    flags.push(format!("--remap-path-prefix={}=/gemscope", root.display()));
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
+    tool::shown(&mut command)?;
+    Ok(dir.join(TARGET).join("dist").join(Program::Gemscope.name()))
+}
+
+/// `cargo build` for a static program, in a build folder of its own.
+fn cargo(profile: &str, dir: &Path) -> Command {
+    let mut command = setup::cargo();
+    command.current_dir(workspace::root()).args([
+        "build",
+        "--quiet",
+        "--profile",
+        profile,
+        "--target",
+        TARGET,
+    ]);
+    command.arg("--target-dir").arg(dir).env_remove("CARGO_TARGET_DIR");
+    command
+}
+
 /// Builds programs for the guest: linked statically, optimised but quickly, with frame pointers and line tables for the stacks.
 ///
 /// They have a build folder of their own, since other flags would make cargo build everything anew each time.
@@ -46,16 +81,7 @@ pub fn build(programs: &[Program]) -> Result<Vec<(String, PathBuf)>> {
         return Ok(Vec::new());
     }
     let dir = workspace::target().join("guest");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.current_dir(workspace::root()).args([
-        "build",
-        "--quiet",
-        "--profile",
-        "guest",
-        "--target",
-        TARGET,
-    ]);
+    let mut command = cargo("guest", &dir);
     for setting in [
         "profile.guest.inherits=\"release\"",
         "profile.guest.lto=false",
@@ -69,12 +95,10 @@ pub fn build(programs: &[Program]) -> Result<Vec<(String, PathBuf)>> {
     for program in programs {
         command.args(["--package", program.package()]);
     }
-    command.arg("--target-dir").arg(&dir);
     // Paths in recorded stacks are told from the workspace's root, wherever it is checked out.
     let root = format!("--remap-path-prefix={}/=", workspace::root().display());
     let flags = ["-Ctarget-feature=+crt-static", "-Cforce-frame-pointers=yes", &root];
     command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
-    command.env_remove("CARGO_TARGET_DIR");
     tool::shown(&mut command)?;
     let built = dir.join(TARGET).join("guest");
     Ok(programs.iter().map(|program| (program.name().to_owned(), built.join(program.name()))).collect())

@@ -15,7 +15,7 @@ mod row;
 mod snapshot;
 mod test_runs;
 
-pub use self::case::{Case, Kind};
+pub use self::case::{Case, Kind, cases};
 use self::row::row;
 pub use self::row::{Lines, Row};
 use crate::expect::Expect::{self, Complains, Line, Lines as Count, Says, Silent};
@@ -554,19 +554,6 @@ const ROWS: &[Row] = &[
     row("trace-is-private", "gemscope record -o trace.gemtrace -- true; stat -c %a trace.gemtrace", &[Says("600")]),
 ];
 
-/// The suite of offenders and look-alikes: each is one row, so that no verdict mixes with another.
-pub fn cases() -> impl Iterator<Item = &'static Case> {
-    [
-        offenders::BY_PROGRAMS,
-        offenders::BY_DRIVERS,
-        look_alikes::OF_PROGRAMS,
-        look_alikes::OF_DRIVERS,
-        look_alikes::MISSED,
-    ]
-    .into_iter()
-    .flatten()
-}
-
 /// Every row: those of the table, those of the files beside it, and those of the suite.
 pub fn all() -> impl Iterator<Item = &'static Row> {
     let suite = cases().flat_map(|case| [Some(&case.row), case.absent.as_ref()]).flatten();
@@ -576,7 +563,7 @@ pub fn all() -> impl Iterator<Item = &'static Row> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{debian, kernels};
+    use gemscope_vm::{debian, kernels};
     use std::collections::BTreeSet;
 
     #[test]

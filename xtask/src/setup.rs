@@ -5,11 +5,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
+use gemscope_vm::mirror::Mirror;
+use gemscope_vm::scratch::Scratch;
+use gemscope_vm::{accel, index, tool};
 
-use crate::mirror::Mirror;
 use crate::toolchain::{self, Toolchain};
-use crate::workspace::Scratch;
-use crate::{index, qemu, tool};
 
 /// Makes sure that `cargo fmt` and `cargo clippy` are there.
 ///
@@ -78,7 +78,7 @@ pub fn guests() -> Result<()> {
         .filter(|(program, _)| tool::find(program).is_none())
         .map(|(_, package)| *package)
         .collect();
-    if !crate::initramfs::busybox_is_static() {
+    if !gemscope_vm::initramfs::busybox_is_static() {
         missing.push("busybox-static");
     }
     if !Path::new("/usr/share/keyrings/debian-archive-keyring.gpg").exists()
@@ -94,8 +94,8 @@ pub fn guests() -> Result<()> {
 /// Takes a newer QEMU from the release's backports, where the release's own is one that cannot run a guest's cpus at a time.
 /// The tests also pass without, but see less of what cpus do to each other.
 fn newer_qemu() -> Result<()> {
-    let before = qemu::version()?;
-    if before >= qemu::GOOD {
+    let before = accel::version()?;
+    if before >= accel::GOOD {
         return Ok(());
     }
     if let Err(error) = from_backports("qemu-system-x86") {
@@ -103,8 +103,8 @@ fn newer_qemu() -> Result<()> {
             "xtask: QEMU {}.{} is here, and {}.{} cannot be had ({error:#}): the guests' cpus run one after the other",
             before.0,
             before.1,
-            qemu::GOOD.0,
-            qemu::GOOD.1
+            accel::GOOD.0,
+            accel::GOOD.1
         );
     }
     Ok(())

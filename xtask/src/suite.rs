@@ -12,10 +12,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use gemscope_vm::kernels::LINES;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::kernels::LINES;
 use crate::rows::{self, Case, Kind};
 use crate::workspace;
 

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use gemscope_vm::tool;
 
 use crate::matrix::{self, MatrixArgs, Tally};
 use crate::pages::PagesArgs;
-use crate::{ebpf, html, outputs, pages, perfetto, setup, summary, tool, workspace};
+use crate::{ebpf, html, in_vm, outputs, pages, perfetto, setup, summary, workspace};
 
 /// What is asked of the tests.
 #[derive(Debug, Args)]
@@ -82,6 +83,12 @@ const STEPS: &[Step] = &[
         about: "the committed eBPF object against its sources",
         prepare: setup::ebpf,
         run: ebpf_check,
+    },
+    Step {
+        name: "in-vm",
+        about: "`gemscope check --in-vm`: the programs of this machine, checked in a guest",
+        prepare: setup::guests,
+        run: in_vm,
     },
     Step {
         name: "vm-matrix",
@@ -228,6 +235,11 @@ fn ebpf_check() -> Result<Tally> {
     Ok(ONE_PASSED)
 }
 
+fn in_vm() -> Result<Tally> {
+    setup::c_compiler()?;
+    in_vm::check()
+}
+
 fn guests() -> Result<Tally> {
     setup::c_compiler()?;
     matrix::matrix(&MatrixArgs::all())
@@ -243,7 +255,7 @@ mod tests {
         let error = run(&args).expect_err("no such step");
         assert_eq!(
             error.to_string(),
-            "unknown step `fmtt`: the steps are fmt, clippy, test, pages, perfetto, truth, html, ebpf, vm-matrix"
+            "unknown step `fmtt`: the steps are fmt, clippy, test, pages, perfetto, truth, html, ebpf, in-vm, vm-matrix"
         );
     }
 }

@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-
-use crate::{tool, workspace};
+use gemscope_vm::{cache, tool};
 
 /// The version of bpf-linker that is tested.
 pub const LINKER_VERSION: &str = "0.13.0";
@@ -78,7 +77,7 @@ impl Toolchain {
 /// Where `bpf-linker` is: on `PATH`, where cargo installs, or in the cache.
 pub fn linker() -> Option<PathBuf> {
     let mut places = vec![cargo_home().map(|home| home.join("bin/bpf-linker"))];
-    places.push(workspace::cache().ok().map(|cache| cache.join("tools/bin/bpf-linker")));
+    places.push(cache::folder().ok().map(|cache| cache.join("tools/bin/bpf-linker")));
     tool::find("bpf-linker").or_else(|| places.into_iter().flatten().find(|file| tool::is_program(file)))
 }
 
@@ -108,7 +107,7 @@ pub fn cargo_home() -> Option<PathBuf> {
 /// # Errors
 /// When it does not build.
 pub fn install_linker(toolchain: &Toolchain) -> Result<()> {
-    let into = workspace::cache()?.join("tools");
+    let into = cache::folder()?.join("tools");
     let llvm = toolchain.llvm;
     let prefix = format!("/usr/lib/llvm-{llvm}");
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

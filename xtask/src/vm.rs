@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use gemscope_vm::debian;
+use gemscope_vm::initramfs::{self, Contents};
+use gemscope_vm::kernels::{self, Gone, Kernel};
+use gemscope_vm::modules::{self, Device};
+use gemscope_vm::qemu::{Guest, Outcome, Sinks};
+use gemscope_vm::tool;
 
-use crate::debian;
 use crate::driver::{self, NoHeaders};
-use crate::initramfs::{self, Contents};
-use crate::kernels::{self, Gone, Kernel};
-use crate::modules::{self, Device};
 use crate::programs::{self, Program};
-use crate::qemu::{Guest, Outcome, Sinks};
-use crate::tool;
 
 /// What is asked of a guest on the command line.
 #[derive(Debug, Args)]
@@ -160,6 +160,8 @@ impl Boot<'_> {
                 .map(|name| debian::get(debian::program(name)?))
                 .collect::<Result<_>>()?,
             copies: self.setup.copies.clone(),
+            folders: Vec::new(),
+            placed: Vec::new(),
             files: self.files,
             command: self.command,
             bring_out: self.out.is_some(),
@@ -172,6 +174,10 @@ impl Boot<'_> {
             memory: self.setup.memory,
             out: self.out.as_deref(),
             append: &self.setup.append,
+            // The tests are the same on every machine.
+            fast: false,
+            share: false,
+            stop: None,
         };
         if interactive {
             guest.shell()?;

@@ -4,6 +4,7 @@ mod assert;
 mod policy;
 mod report;
 pub mod snapshot;
+mod vm;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -23,6 +24,7 @@ pub use assert::{LimitArgs, MarkArgs, ScopeArgs};
 pub use export::ExportArgs;
 pub use policy::PolicyArgs;
 pub use report::ReportArgs;
+pub use vm::{VmArgs, VmFiles};
 
 /// How long the kernel gets to finish, ms.
 pub const GRACE_MS: u64 = 2000;
@@ -179,6 +181,9 @@ pub struct CheckArgs {
     /// How to observe
     #[command(flatten)]
     pub capture: CaptureArgs,
+    /// Where to run it all
+    #[command(flatten)]
+    pub vm: VmArgs,
     /// The command and its arguments
     #[arg(last = true, value_name = "CMD", required_unless_present_any = ["trace", "source", "duration", "scope"], conflicts_with_all = ["source", "seed", "worst"])]
     pub command: Vec<OsString>,
@@ -189,6 +194,11 @@ CMD keeps stdin, stdout and stderr. The report goes to stderr, or to the file of
 that CMD's stdout stays CMD's own. With --trace or --source there is no CMD and the report goes to
 stdout. Reports in other formats are written beside it: --report junit=report.xml.
 Under sudo, CMD runs as the user who called sudo.
+
+With --in-vm all of it happens in a virtual machine, for hosts whose kernel cannot be probed:
+no root, no GPU. CMD has the host's files, folder and environment there, is root, and has no
+stdin. What it writes is gone with the machine, but for gemscope's own files and those of
+--vm-out. QEMU, a static busybox and kmod must be installed.
 
 Exit codes are about the verdict only; the report tells CMD's own status:
   0  clean: nothing was found and nothing could have been missed

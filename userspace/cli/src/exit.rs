@@ -39,6 +39,18 @@ impl Exit {
         }
     }
 
+    /// The one with this code: what another gemscope has said.
+    #[must_use]
+    pub const fn from_code(code: i32) -> Option<Self> {
+        match code {
+            0 => Some(Self::Clean),
+            1 => Some(Self::Findings),
+            2 => Some(Self::CannotRun),
+            3 => Some(Self::Undecided),
+            _ => None,
+        }
+    }
+
     /// The code of a snapshot: it judges nothing, and says whether it saw everything.
     #[must_use]
     pub const fn of_snapshot(complete: bool) -> Self {
@@ -78,6 +90,8 @@ mod tests {
         assert_eq!(Exit::of_check(&Verdict::Findings, Undecided::Pass) as u8, 1);
         assert_eq!([true, false].map(|complete| Exit::of_snapshot(complete) as u8), [0, 3]);
         let of = |bad, exhausted| Exit::of_exploration(bad, exhausted) as u8;
+        assert!((0..4).all(|code| Exit::from_code(code).is_some_and(|exit| exit as i32 == code)));
+        assert!([-1, 4, 125].iter().all(|code| Exit::from_code(*code).is_none()));
         assert_eq!([of(false, true), of(true, true), of(true, false), of(false, false)], [0, 1, 1, 3]);
     }
 }

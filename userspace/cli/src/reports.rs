@@ -75,6 +75,12 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    /// Its file; `None` for stdout.
+    #[must_use]
+    pub fn into_file(self) -> Option<PathBuf> {
+        (self.path != Path::new("-")).then_some(self.path)
+    }
+
     /// The same, where its path begins at a folder.
     #[must_use]
     pub fn below(self, folder: &Path) -> Self {

@@ -94,7 +94,11 @@ fn processor_time() {
 
 /// What a record costs where nothing is kept, where it goes to a file, and in a flight recorder of the size of 64 MiB and of 1 MiB.
 fn flight(records: &[Record]) {
-    let none = least(|| records.iter().for_each(|record| { black_box(*record); }));
+    let none = least(|| {
+        records.iter().for_each(|record| {
+            black_box(*record);
+        })
+    });
     let path = std::env::temp_dir().join(format!("gemscope-bench-{}.gemtrace", std::process::id()));
     let file = least(|| {
         let written = Writer::create(&path, &header(false)).and_then(|mut writer| {

@@ -168,3 +168,16 @@ macro_rules! missed {
 }
 
 pub(super) use {alike, missed, offender};
+
+/// The suite of offenders and look-alikes: each is one row, so that no verdict mixes with another.
+pub fn cases() -> impl Iterator<Item = &'static Case> {
+    [
+        super::offenders::BY_PROGRAMS,
+        super::offenders::BY_DRIVERS,
+        super::look_alikes::OF_PROGRAMS,
+        super::look_alikes::OF_DRIVERS,
+        super::look_alikes::MISSED,
+    ]
+    .into_iter()
+    .flatten()
+}

@@ -26,6 +26,9 @@ use crate::values::Source;
 pub fn run(args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
     // What is wrong with it is told before anything is begun.
     let policy = Policy::load(&args.policy)?;
+    if let Some(kernel) = &args.vm.in_vm {
+        return super::in_vm::run(kernel, args, &policy.written(args)?);
+    }
     match (&args.trace, &args.model.source) {
         (Some(path), _) => trace(path, args, policy, ui),
         (None, Some(source)) => model(source, args, policy, ui),

@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod explain;
 pub mod explore;
 pub mod export;
+pub mod in_vm;
 pub mod mark;
 mod model_lines;
 pub mod probes;

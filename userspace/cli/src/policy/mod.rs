@@ -84,6 +84,19 @@ impl Policy {
         asked.iter().cloned().map(Ok).chain(theirs).collect()
     }
 
+    /// Every file that a check writes, or may.
+    ///
+    /// # Errors
+    /// A report of the configuration is none.
+    pub fn written(&self, args: &CheckArgs) -> anyhow::Result<Vec<PathBuf>> {
+        let mut all: Vec<PathBuf> = args.output.iter().cloned().collect();
+        all.extend(self.wanted(&args.report)?.into_iter().filter_map(Wanted::into_file));
+        all.extend(self.asked(args).trace_on_failure);
+        all.extend(self.stanzas.iter().filter(|path| path.as_os_str() != "-").cloned());
+        all.extend(self.baseline.iter().filter(|(base, _)| base.update).map(|(base, _)| base.path.clone()));
+        Ok(all)
+    }
+
     /// Can all of these be written together?
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use gemscope_policy::{Entry, Origin};
 use super::paint::{Palette, paint};
 use crate::escape;
 use crate::judgement::Judgement;
-use crate::names::{number, size};
+use crate::names::{number, plural, size};
 
 /// A sentence of the policy, characters.
 const SENTENCE_MAX: usize = 480;
@@ -20,13 +20,32 @@ pub(super) fn tell(out: &mut dyn Write, palette: &Palette, j: &Judgement) -> fmt
         writeln!(out, "{}", paint(palette.strong, "Set aside (no part of the verdict)"))?;
         let head = format!("   {:>8} {:>9} {:>11}  {}", "findings", "count", "bytes", "by");
         writeln!(out, "{}", paint(palette.faint, head))?;
-        for e in used {
-            let (findings, count, bytes) = (number(e.findings), number(e.count), size(e.bytes));
-            writeln!(out, "   {findings:>8} {count:>9} {bytes:>11}  {}", entry(e))?;
+        let row = |out: &mut dyn Write, sums: [u64; 3], by: &str| {
+            let [findings, count, bytes] = sums;
+            writeln!(out, "   {:>8} {:>9} {:>11}  {by}", number(findings), number(count), size(bytes))
+        };
+        let (of_baseline, others): (Vec<&Entry>, Vec<&Entry>) =
+            used.into_iter().partition(|e| e.origin == Origin::Baseline);
+        for e in others {
+            row(out, [e.findings, e.count, e.bytes], &entry(e))?;
+        }
+        if !of_baseline.is_empty() {
+            let sum =
+                |value: fn(&Entry) -> u64| of_baseline.iter().map(|e| value(e)).fold(0, u64::saturating_add);
+            let by = format!("{} of the baseline", plural(of_baseline.len() as u64, "entry", "entries"));
+            row(out, [sum(|e| e.findings), sum(|e| e.count), sum(|e| e.bytes)], &by)?;
         }
         writeln!(out)?;
     }
-    let idle: Vec<String> = o.entries.iter().filter_map(idle).collect();
+    let of_file = |e: &&Entry| e.origin == Origin::Suppression;
+    let mut idle: Vec<String> = o.entries.iter().filter(of_file).filter_map(idle).collect();
+    let gone = o.entries.iter().filter(|e| e.origin == Origin::Baseline && e.is_unused()).count() as u64;
+    if gone > 0 {
+        let entries = plural(gone, "entry", "entries");
+        idle.push(format!(
+            "of {entries} of the baseline nothing was found: fixed? --update-baseline takes that out"
+        ));
+    }
     for line in &idle {
         writeln!(out, "{} {line}", paint(palette.warn, "note:"))?;
     }
@@ -78,7 +97,7 @@ pub(crate) fn idle(e: &Entry) -> Option<String> {
         _ if !e.is_unused() => None,
         Origin::Suppression => Some(format!("{called} was not used: take it out if what it hid is repaired")),
         Origin::Baseline => {
-            Some(format!("{called} was not seen: make the baseline anew if that is repaired"))
+            Some(format!("{called} was not found: --update-baseline takes it out if that is repaired"))
         }
     }
 }

@@ -13,7 +13,8 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
 use crate::mirror::{self, Mirror};
-use crate::{debian, driver, tool, workspace};
+use crate::scratch::Scratch;
+use crate::{debian, tell, tool};
 
 const INDEX: &str = "main/binary-amd64/Packages.xz";
 /// How long an index is taken as it is before it is fetched again.
@@ -64,14 +65,14 @@ pub fn packages(mirror: &Mirror, suite: &str, cache: &Path) -> Result<Option<Vec
             Ok(Some(parse(&text, suite)))
         }
         Err(error) if kept.exists() && !error.is::<Untrusted>() => {
-            eprintln!(
-                "xtask: the index of `{suite}` cannot be refreshed ({error:#}); taking the one kept from before"
-            );
+            tell(&format!(
+                "the index of `{suite}` cannot be refreshed ({error:#}); taking the one kept from before"
+            ));
             Ok(Some(parse(&fs::read_to_string(&kept)?, suite)))
         }
         Err(error) if error.is::<Untrusted>() => Err(error),
         Err(error) => {
-            eprintln!("xtask: the archive has no `{suite}` today ({error:#})");
+            tell(&format!("the archive has no `{suite}` today ({error:#})"));
             Ok(None)
         }
     }
@@ -127,9 +128,12 @@ fn refresh(mirror: &Mirror, suite: &str, dir: &Path) -> Result<String> {
 const PREFIXES: &[&str] =
     &["linux-image-", "linux-binary-", "linux-modules-", "linux-base-", "linux-headers-", "linux-kbuild-"];
 
+/// The libraries of the tools that build modules, for a machine whose own are too old for them.
+pub const LIBRARIES: &[&str] = &["libc6", "libelf1t64", "libelf1", "zlib1g", "libzstd1"];
+
 /// The packages that are wanted by their whole names.
 fn named() -> impl Iterator<Item = &'static str> {
-    driver::LIBRARIES.iter().copied().chain(debian::packages())
+    LIBRARIES.iter().copied().chain(debian::packages())
 }
 
 /// A short name of what an index is cut down to: one that was kept for fewer packages is not taken for a whole one.
@@ -144,9 +148,9 @@ fn signed_text(release: &Path, suite: &str) -> Result<String> {
     let whole =
         || fs::read_to_string(release).with_context(|| format!("cannot read `{}`", release.display()));
     let Some(gpgv) = tool::find("gpgv").filter(|_| !keyrings.is_empty()) else {
-        eprintln!(
-            "xtask: the signature of `{suite}` is not verified: on Debian, run `apt-get install gpgv debian-archive-keyring`"
-        );
+        tell(&format!(
+            "the signature of `{suite}` is not verified: on Debian, run `apt-get install gpgv debian-archive-keyring`"
+        ));
         return whole();
     };
     let signed = release.with_extension("signed");
@@ -163,7 +167,7 @@ fn signed_text(release: &Path, suite: &str) -> Result<String> {
     if !has("VALIDSIG") || has("BADSIG") {
         let _ = fs::remove_file(&signed);
         if has("NO_PUBKEY") && !has("BADSIG") && std::env::var_os("GEMSCOPE_UNSIGNED").is_some() {
-            eprintln!("xtask: the signature of `{suite}` is not verified, as `GEMSCOPE_UNSIGNED` asks");
+            tell(&format!("the signature of `{suite}` is not verified, as `GEMSCOPE_UNSIGNED` asks"));
             return whole();
         }
         let why =
@@ -245,9 +249,9 @@ pub fn sha256(file: &Path) -> Result<String> {
 /// # Errors
 /// When it cannot be had, is not the one of the index, or cannot be unpacked.
 pub fn unpack(mirror: &Mirror, package: &Package, into: &Path) -> Result<()> {
-    let scratch = workspace::Scratch::new("deb")?;
+    let scratch = Scratch::new("deb")?;
     let file: PathBuf = scratch.path().join("package.deb");
-    eprintln!("xtask: fetching `{}` {} from `{}`", package.name, package.version, package.suite);
+    tell(&format!("fetching `{}` {} from `{}`", package.name, package.version, package.suite));
     mirror::fetch(
         &format!("{}/{}", mirror.base(&package.suite), package.path),
         &file,

@@ -13,21 +13,30 @@ use anyhow::{Context, Result, bail};
 
 use crate::kernels::Kernel;
 use crate::modules::Device;
-use crate::tool;
-use crate::workspace::Scratch;
+use crate::scratch::Scratch;
+use crate::{accel, tell, tool};
 
-const PROGRAM: &str = "qemu-system-x86_64";
+/// The program that is a machine.
+pub const PROGRAM: &str = "qemu-system-x86_64";
 /// How much the guest may leave in `/out`; the disk is sparse.
 const OUT_BYTES: u64 = 2 << 30;
 
 /// How long a guest may take until its command begins. It takes a tenth of this; but an emulated cpu now and then never gets
 /// its first timer interrupt, and the kernel waits for it for good.
 const BOOT: Duration = Duration::from_secs(60);
+/// The same on this machine's own cpus, where it takes a few seconds.
+const FAST_BOOT: Duration = Duration::from_secs(20);
 /// How often a guest is started before it counts as one that does not boot.
 const BOOTS: u32 = 3;
+/// How long the last of these may take.
+const LAST_BOOT: Duration = Duration::from_secs(300);
+
+/// What QEMU says when this machine's own cpus cannot go on; it waits then, for somebody to look into it.
+const KVM_FAILED: &str = "KVM internal error";
+/// The name that a guest mounts the host's file system by.
+pub const SHARE: &str = "host";
 
 /// A guest to boot.
-#[derive(Debug)]
 pub struct Guest<'a> {
     /// The kernel.
     pub kernel: &'a Kernel,
@@ -43,6 +52,12 @@ pub struct Guest<'a> {
     pub out: Option<&'a Path>,
     /// Further words of the kernel's command line.
     pub append: &'a str,
+    /// Run its cpus on this machine's own where that works, not emulated.
+    pub fast: bool,
+    /// Offer it this machine's files, to read, by the name of [`SHARE`].
+    pub share: bool,
+    /// Asked from time to time: is it to end now?
+    pub stop: Option<&'a dyn Fn() -> bool>,
 }
 
 /// What came of a command in a guest.
@@ -73,26 +88,56 @@ impl Guest<'_> {
     /// # Errors
     /// When QEMU cannot be run, or the guest does not come to the command's end; the error names the kept console log.
     pub fn run(&self, mut sinks: Sinks<'_>) -> Result<Outcome> {
+        let name = &self.kernel.version;
+        let accelerator = match std::env::var(accel::CHOSEN) {
+            Ok(chosen) => chosen,
+            Err(_) => {
+                if self.fast
+                    && let Some(outcome) = self.boot_fast(&mut sinks)?
+                {
+                    return Ok(outcome);
+                }
+                accel::emulator(accel::version()?).to_owned()
+            }
+        };
         for _ in 1..BOOTS {
-            if let Some(outcome) = self.boot(&mut sinks, BOOT)? {
+            if let Some(outcome) = self.boot(&mut sinks, &accelerator, BOOT, false)? {
                 return Ok(outcome);
             }
-            eprintln!(
-                "xtask: the guest of `{}` was not up after {} s: once more",
-                self.kernel.version,
-                BOOT.as_secs()
-            );
+            tell(&format!("the guest of `{name}` did not come up in {} s: once more", BOOT.as_secs()));
         }
-        let outcome = self.boot(&mut sinks, self.timeout)?;
-        outcome.context("the guest was not up in time")
+        let outcome = self.boot(&mut sinks, &accelerator, self.timeout.min(LAST_BOOT), true)?;
+        outcome.with_context(|| format!("the guest of `{name}` was not up in time"))
+    }
+
+    /// The same on this machine's own cpus; `None` where that is not possible.
+    fn boot_fast(&self, sinks: &mut Sinks<'_>) -> Result<Option<Outcome>> {
+        if !accel::kvm_is_usable() {
+            tell("`/dev/kvm` is missing or closed to this user: the guest is emulated, which is slower");
+            return Ok(None);
+        }
+        let outcome = self.boot(sinks, accel::KVM, FAST_BOOT, false)?;
+        if outcome.is_none() {
+            let name = &self.kernel.version;
+            tell(&format!(
+                "the guest of `{name}` does not come up with `/dev/kvm`: it is emulated, which is slower"
+            ));
+        }
+        Ok(outcome)
     }
 
     /// The same; `None` when the command has not begun after `patience`, and so has done nothing.
-    fn boot(&self, sinks: &mut Sinks<'_>, patience: Duration) -> Result<Option<Outcome>> {
+    fn boot(
+        &self,
+        sinks: &mut Sinks<'_>,
+        accelerator: &str,
+        patience: Duration,
+        last: bool,
+    ) -> Result<Option<Outcome>> {
         let scratch = Scratch::new("vm")?;
         let dir = scratch.path();
         let console = dir.join("console");
-        let mut command = self.command(dir)?;
+        let mut command = self.command(dir, accelerator)?;
         command.arg("-append").arg(format!("{APPEND} {}", self.append));
         command.arg("-chardev").arg(file_device("con", &console)).args(["-serial", "chardev:con"]);
         command.args(["-monitor", "none", "-device", "virtio-serial-pci"]);
@@ -118,9 +163,22 @@ impl Guest<'_> {
             if ended.is_some() || begin.elapsed() > self.timeout {
                 break ended;
             }
-            if begin.elapsed() > patience && fs::metadata(events).map_or(true, |meta| meta.len() == 0) {
+            if self.stop.is_some_and(|stop| stop()) {
+                stop(&mut child);
+                bail!("the guest of `{}` was stopped by a signal: nothing was judged", self.kernel.version);
+            }
+            let failed = gave_up(accelerator, dir);
+            if !has_begun(events) && (begin.elapsed() > patience || failed) {
                 stop(&mut child);
                 return Ok(None);
+            }
+            if failed {
+                stop(&mut child);
+                bail!(
+                    "`/dev/kvm` failed while the command ran in the guest of `{}`: set `{}=tcg` to emulate it",
+                    self.kernel.version,
+                    accel::CHOSEN
+                );
             }
             thread::sleep(Duration::from_millis(20));
         };
@@ -130,6 +188,11 @@ impl Guest<'_> {
             err.drain()?;
         }
         let took = begin.elapsed();
+        // A busy machine emulates timers so late that a kernel may take them for broken, and panic.
+        let died = end.is_some_and(|status| status.success() || accelerator == accel::KVM);
+        if died && !last && !has_begun(events) {
+            return Ok(None);
+        }
         let events = fs::read_to_string(events).unwrap_or_default();
         match self.judge(end, &events, took) {
             Ok(outcome) => {
@@ -153,7 +216,11 @@ impl Guest<'_> {
     /// When QEMU cannot be run.
     pub fn shell(&self) -> Result<()> {
         let scratch = Scratch::new("vm")?;
-        let mut command = self.command(scratch.path())?;
+        let accelerator = match std::env::var(accel::CHOSEN) {
+            Ok(chosen) => chosen,
+            Err(_) => accel::emulator(accel::version()?).to_owned(),
+        };
+        let mut command = self.command(scratch.path(), &accelerator)?;
         command.arg("-append").arg(format!("{APPEND} {}", self.append));
         command.args([
             "-chardev",
@@ -171,24 +238,18 @@ impl Guest<'_> {
     }
 
     /// The part of the command line that every boot has.
-    fn command(&self, dir: &Path) -> Result<Command> {
+    fn command(&self, dir: &Path, accelerator: &str) -> Result<Command> {
         let initramfs = dir.join("initramfs");
         fs::write(&initramfs, &self.initramfs)
             .with_context(|| format!("cannot write `{}`", initramfs.display()))?;
         let mut command = tool::command(PROGRAM)?;
-        let accel = match std::env::var("GEMSCOPE_VM_ACCEL") {
-            Ok(chosen) => chosen,
-            Err(_) => accelerator(version()?).to_owned(),
-        };
         command.args([
             "-M",
             "q35",
             "-accel",
-            &accel,
+            accelerator,
             "-cpu",
-            // QEMU's translation of CMPXCHG16B now and then loads the flags with garbage, and the guest dies of a double
-            // fault in kmalloc; without it the kernel takes another way.
-            "max,-cx16",
+            cpu(accelerator),
             "-smp",
             "2",
             "-m",
@@ -198,6 +259,11 @@ impl Guest<'_> {
         command.arg("-kernel").arg(self.kernel.vmlinuz()).arg("-initrd").arg(&initramfs);
         for hardware in self.devices.iter().filter_map(|device| device.hardware) {
             command.args(["-device", hardware]);
+        }
+        if self.share {
+            let files = format!("local,id={SHARE},path=/,security_model=none,readonly=on,multidevs=remap");
+            let device = format!("virtio-9p-pci,fsdev={SHARE},mount_tag={SHARE}");
+            command.args(["-fsdev", &files, "-device", &device]);
         }
         Ok(command)
     }
@@ -230,33 +296,36 @@ impl Guest<'_> {
     }
 }
 
-/// The first QEMU whose translation can be trusted when several cpus run at a time, and one of them rewrites the code that
-/// another one runs, which is how probes come and go.
-///
-/// Older ones look at the code first and lock its page later: a write in between leaves the old translation in use for as long
-/// as nothing else is written to the page. Seen as calls that no probe sees, and as a kernel that jumps to 0 from a breakpoint
-/// which is no longer there.
-pub const GOOD: (u32, u32) = (8, 1);
-
-/// The accelerator for a version: cpus at a time where that is right, else one cpu after the other.
-fn accelerator(version: (u32, u32)) -> &'static str {
-    if version >= GOOD { "tcg,thread=multi" } else { "tcg,thread=single" }
+/// The guest's cpu.
+fn cpu(accelerator: &str) -> &'static str {
+    if accelerator == accel::KVM {
+        // Where this machine is a guest itself, setting up what it knows of its flaws can fail.
+        "host,-arch-capabilities"
+    } else {
+        // QEMU's translation of CMPXCHG16B now and then loads the flags with garbage, and the guest dies of a double
+        // fault in kmalloc; without it the kernel takes another way.
+        "max,-cx16"
+    }
 }
 
-/// The version of the QEMU on this machine.
+/// Has the guest said anything? Then its command begins.
+fn has_begun(events: &Path) -> bool {
+    fs::metadata(events).is_ok_and(|meta| meta.len() > 0)
+}
+
+/// Has QEMU said that this machine's own cpus cannot go on?
+fn gave_up(accelerator: &str, dir: &Path) -> bool {
+    accelerator == accel::KVM
+        && fs::read_to_string(dir.join("qemu")).is_ok_and(|said| said.contains(KVM_FAILED))
+}
+
+/// Can the QEMU of this machine offer a guest this machine's files?
 ///
 /// # Errors
-/// When it is not installed or does not tell its version.
-pub fn version() -> Result<(u32, u32)> {
-    let said = tool::output(tool::command(PROGRAM)?.arg("--version"))?;
-    let said = String::from_utf8_lossy(&said.stdout);
-    parse_version(&said).with_context(|| format!("`{PROGRAM}` tells no version: {said}"))
-}
-
-/// `QEMU emulator version 7.2.22 (Debian ...)`: 7 and 2.
-fn parse_version(said: &str) -> Option<(u32, u32)> {
-    let mut numbers = said.split_once("version ")?.1.split(|c: char| !c.is_ascii_digit());
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+/// When it is not installed or does not run.
+pub fn can_share() -> Result<bool> {
+    let said = tool::output(tool::command(PROGRAM)?.args(["-device", "help"]))?;
+    Ok(String::from_utf8_lossy(&said.stdout).contains("\"virtio-9p-pci\""))
 }
 
 fn joined(head: &str, path: &Path) -> OsString {
@@ -298,7 +367,7 @@ fn keep(console: &Path, version: &str) -> String {
     let text = String::from_utf8_lossy(&text);
     let mut last: Vec<&str> = text.lines().rev().filter(|line| !line.trim().is_empty()).take(8).collect();
     last.reverse();
-    format!("the console's log is kept in `{}`, and ends:\n  {}", kept.display(), last.join("\n  "))
+    format!("its console's log is in `{}`, and ends:\n  {}", kept.display(), last.join("\n  "))
 }
 
 /// Unpacks what the guest left in `/out`.
@@ -333,22 +402,5 @@ impl<'a> Tail<'a> {
                 .context("cannot pass on the guest's output")?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn old_versions_run_one_cpu_after_the_other() {
-        let accelerator = |said: &str| parse_version(said).map(accelerator);
-        let single = Some("tcg,thread=single");
-        let multi = Some("tcg,thread=multi");
-        assert_eq!(accelerator("QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)\n"), single);
-        assert_eq!(accelerator("QEMU emulator version 8.0.5"), single);
-        assert_eq!(accelerator("QEMU emulator version 8.1.0"), multi);
-        assert_eq!(accelerator("QEMU emulator version 10.0.2 (Debian)\nCopyright"), multi);
-        assert_eq!(accelerator("QEMU"), None);
     }
 }

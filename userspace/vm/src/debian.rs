@@ -10,7 +10,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::index::{self, Package};
 use crate::mirror::Mirror;
-use crate::workspace;
+use crate::scratch::Scratch;
+use crate::{cache, tell};
 
 /// A program, and the packages that it and its libraries are in.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,10 +53,10 @@ pub fn program(name: &str) -> Result<&'static Program> {
 /// # Errors
 /// When no suite has all packages and the cache has none from before, or one cannot be unpacked.
 pub fn get(program: &Program) -> Result<PathBuf> {
-    let cache = workspace::cache()?;
+    let cache = cache::folder()?;
     let store = cache.join("programs");
     fs::create_dir_all(&store).with_context(|| format!("cannot make `{}`", store.display()))?;
-    let _lock = workspace::lock(&cache, "programs")?;
+    let _lock = cache::lock(&cache, "programs")?;
     let found = Mirror::configured().and_then(|mirror| {
         let packages = find(&mirror, &cache, program)?;
         Ok((mirror, packages))
@@ -72,7 +73,7 @@ pub fn get(program: &Program) -> Result<PathBuf> {
         Err(error) => {
             let kept = kept(&store, program);
             if let Some(root) = &kept {
-                eprintln!("xtask: {error:#}; taking `{}` from the cache", root.display());
+                tell(&format!("{error:#}; taking `{}` from the cache", root.display()));
             }
             kept.ok_or(error)
         }
@@ -105,7 +106,7 @@ fn kept(store: &Path, program: &Program) -> Option<PathBuf> {
 
 /// Unpacks the packages, and keeps the program, the libraries and the loader, laid out the same for every suite.
 fn unpack(mirror: &Mirror, program: &Program, packages: &[Package], root: &Path) -> Result<()> {
-    let raw = workspace::Scratch::new("program")?;
+    let raw = Scratch::new("program")?;
     for package in packages {
         index::unpack(mirror, package, raw.path())?;
     }

@@ -23,6 +23,10 @@ pub struct Contents {
     pub roots: Vec<PathBuf>,
     /// Files and folders for `/host`.
     pub copies: Vec<PathBuf>,
+    /// Folders made up on the spot.
+    pub folders: Vec<String>,
+    /// Files and folders, and where they lie in the guest.
+    pub placed: Vec<(PathBuf, String)>,
     /// Files made up on the spot: path in the guest, mode, content.
     pub files: Vec<(String, u32, Vec<u8>)>,
     /// The shell line to run; without one, a shell on the console.
@@ -89,6 +93,14 @@ pub fn build(contents: &Contents) -> Result<Vec<u8>> {
             bail!("cannot copy `{}` into the guest: it has no name", path.display());
         };
         copy(&mut archive, &whole, &format!("host/{name}"))?;
+    }
+    for folder in &contents.folders {
+        archive.folder(folder);
+    }
+    for (path, place) in &contents.placed {
+        let whole = fs::canonicalize(path)
+            .with_context(|| format!("cannot copy `{}` into the guest", path.display()))?;
+        copy(&mut archive, &whole, place)?;
     }
     for (path, mode, content) in &contents.files {
         archive.file(path, *mode, content);

@@ -1,6 +1,7 @@
 //! Programs of the machine: found, run, and explained when they fail.
 
 use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -24,11 +25,14 @@ const PACKAGES: &[(&str, &str)] = &[
 
 /// The path of a program: on `PATH`, or where Debian keeps those for the administrator.
 pub fn find(name: &str) -> Option<PathBuf> {
+    let places = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"];
+    on_path(name).or_else(|| places.iter().map(|dir| Path::new(dir).join(name)).find(|file| is_program(file)))
+}
+
+/// The path of a program on `PATH`.
+pub fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .chain(["/usr/sbin", "/sbin", "/usr/bin", "/bin"].map(PathBuf::from))
-        .map(|dir| dir.join(name))
-        .find(|file| is_program(file))
+    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| is_program(file))
 }
 
 /// Is it a file that somebody may run?
@@ -104,6 +108,19 @@ pub fn quoted(word: &OsStr) -> String {
     }
 }
 
+/// The same for bytes that need not be text.
+pub fn quoted_bytes(word: &OsStr) -> Vec<u8> {
+    let mut quoted = vec![b'\''];
+    for byte in word.as_bytes() {
+        match byte {
+            b'\'' => quoted.extend_from_slice(br"'\''"),
+            other => quoted.push(*other),
+        }
+    }
+    quoted.push(b'\'');
+    quoted
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +131,16 @@ mod tests {
             let line = format!("printf %s {}", quoted(OsStr::new(word)));
             let said = output(Command::new("sh").args(["-c", &line])).expect("sh runs");
             assert_eq!(String::from_utf8_lossy(&said.stdout), word);
+        }
+    }
+
+    #[test]
+    fn bytes_survive_the_shell() {
+        for word in [&b"it's"[..], b"\xff\xfe '", b"a\nb", b""] {
+            let mut line = b"printf %s ".to_vec();
+            line.extend(quoted_bytes(OsStr::from_bytes(word)));
+            let said = output(Command::new("sh").arg("-c").arg(OsStr::from_bytes(&line))).expect("sh runs");
+            assert_eq!(said.stdout, word);
         }
     }
 

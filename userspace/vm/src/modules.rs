@@ -63,9 +63,14 @@ pub fn device(name: &str) -> Result<&'static Device> {
 
 /// The modules for the guest's own plumbing, vgem, the devices, and what was asked for by name, in the order to load them.
 ///
+/// A kernel without a folder of modules is taken for one that has everything built in.
+///
 /// # Errors
 /// When a kernel has neither the module nor the same built in.
 pub fn closure(kernel: &Kernel, devices: &[&Device], named: &[String]) -> Result<Vec<Module>> {
+    if !kernel.modules().is_dir() {
+        return Ok(Vec::new());
+    }
     let mut files: Vec<(PathBuf, String)> = Vec::new();
     let mut add = |alternatives: &[&str]| -> Result<bool> {
         for name in alternatives {
@@ -100,11 +105,19 @@ pub fn closure(kernel: &Kernel, devices: &[&Device], named: &[String]) -> Result
 /// When `modprobe` cannot be run.
 pub fn supports(kernel: &Kernel, device: &Device) -> Result<bool> {
     for name in device.modules {
-        if depends(kernel, name)?.is_some() {
+        if has(kernel, name)? {
             return Ok(true);
         }
     }
     Ok(built_in(kernel, device))
+}
+
+/// Does the kernel have this module, or the same built in? One without a folder of modules is believed to.
+///
+/// # Errors
+/// When `modprobe` cannot be run.
+pub fn has(kernel: &Kernel, name: &str) -> Result<bool> {
+    Ok(!kernel.modules().is_dir() || depends(kernel, name)?.is_some())
 }
 
 fn built_in(kernel: &Kernel, device: &Device) -> bool {

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::index::{self, Package};
 use crate::mirror::Mirror;
-use crate::{tool, workspace};
+use crate::{cache, tell, tool};
 
 /// A line of kernels: what it is called, how its versions begin, and the suites that carry it.
 #[derive(Debug, PartialEq, Eq)]
@@ -99,6 +99,22 @@ pub fn expand(asked: &[String]) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// The line or package that a name stands for, checked; for who wants one kernel and may have an image of it as well.
+///
+/// # Errors
+/// When it is neither.
+pub fn named(name: &str) -> Result<&str> {
+    if line(name).is_some() || version_of(name).is_some() {
+        return Ok(name);
+    }
+    let lines: Vec<_> = LINES.iter().map(|line| line.name).collect();
+    bail!(
+        "unknown kernel `{name}`: give one of {}, a package such as `linux-image-6.1.0-56-amd64`, or the file of a kernel image \
+         such as `/boot/vmlinuz-6.1.0-56-amd64`",
+        lines.join(", ")
+    )
+}
+
 /// The line of that name.
 pub fn line(name: &str) -> Option<&'static Line> {
     LINES.iter().find(|line| line.name == name)
@@ -171,10 +187,10 @@ fn choose(packages: &[Package], wanted: impl Fn(&str) -> bool) -> Option<(String
 /// # Errors
 /// [`Gone`] when the archive does not have it; anything else is a failure.
 pub fn get(name: &str) -> Result<Kernel> {
-    let cache = workspace::cache()?;
+    let cache = cache::folder()?;
     let store = cache.join("kernels");
     fs::create_dir_all(&store).with_context(|| format!("cannot make `{}`", store.display()))?;
-    let _lock = workspace::lock(&cache, "kernels")?;
+    let _lock = cache::lock(&cache, "kernels")?;
     let asked = version_of(name);
     let of_line = line(name).or_else(|| asked.and_then(line_of));
     let line_name = of_line.map_or(name, |line| line.name);
@@ -209,18 +225,15 @@ pub fn get(name: &str) -> Result<Kernel> {
                 }
             }
         }
-        Err(error) => eprintln!("xtask: {error:#}"),
+        Err(error) => tell(&format!("{error:#}")),
     }
     let Some((mirror, version, parts)) = chosen else {
         if let Some(kernel) = newest_kept(&store, line_name, wanted) {
-            eprintln!(
-                "xtask: `{name}` is not on the mirror today; taking `{}` from the cache",
-                kernel.version
-            );
+            tell(&format!("`{name}` is not on the mirror today; taking `{}` from the cache", kernel.version));
             return Ok(kernel);
         }
         if !reached {
-            eprintln!("xtask: none of the suites of `{name}` could be read");
+            tell(&format!("none of the suites of `{name}` could be read"));
         }
         return Err(Gone { wanted: name.to_owned() }.into());
     };
