@@ -14,6 +14,7 @@ mod offenders;
 mod row;
 mod snapshot;
 mod test_runs;
+mod together;
 
 pub use self::case::{Case, Kind, cases};
 use self::row::row;
@@ -554,10 +555,14 @@ const ROWS: &[Row] = &[
     row("trace-is-private", "gemscope record -o trace.gemtrace -- true; stat -c %a trace.gemtrace", &[Says("600")]),
 ];
 
-/// Every row: those of the table, those of the files beside it, and those of the suite.
+/// The rows of every run: those of the table, those of the files beside it, and the suite together.
+pub fn usual() -> impl Iterator<Item = &'static Row> {
+    ROWS.iter().chain(assert::ROWS).chain(together::rows())
+}
+
+/// Every row: the suite's cases by themselves, too.
 pub fn all() -> impl Iterator<Item = &'static Row> {
-    let suite = cases().flat_map(|case| [Some(&case.row), case.absent.as_ref()]).flatten();
-    ROWS.iter().chain(assert::ROWS).chain(suite)
+    usual().chain(cases().flat_map(|case| [Some(&case.row), case.absent.as_ref()]).flatten())
 }
 
 #[cfg(test)]

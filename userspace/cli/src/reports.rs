@@ -10,7 +10,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
-use gemscope_report::ci::{self, Setting};
+use gemscope_report::attribution::Test;
+use gemscope_report::ci::{self, Setting, Tests};
 use gemscope_report::{Names, escape, json, text};
 use tempfile::NamedTempFile;
 
@@ -213,8 +214,15 @@ fn bytes(
     page: &dyn Fn(&Names<'_>) -> anyhow::Result<String>,
 ) -> anyhow::Result<Vec<u8>> {
     let root = root();
-    let setting =
-        Setting { version: env!("CARGO_PKG_VERSION"), root: &root, exit: exit as u8, ..Setting::default() };
+    let tests = names.tests();
+    let called: Vec<String> = tests.iter().map(Test::text).collect();
+    let of = |number| names.test_of(number).and_then(|test| tests.binary_search(&test).ok());
+    let setting = Setting {
+        version: env!("CARGO_PKG_VERSION"),
+        root: &root,
+        exit: exit as u8,
+        tests: (!tests.is_empty()).then_some(Tests { names: &called, of: &of }),
+    };
     let mut out = Vec::new();
     match format {
         Format::Text => {

@@ -10,6 +10,7 @@ mod libtest;
 mod tests;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use gemscope_engine::{Class, Finding, LifeEvent, Stamp, What};
 use gemscope_trace::{Definitions, Frame, Name, Process, Runner, StackKind, script};
@@ -71,6 +72,18 @@ pub fn test_of_finding(definitions: &Definitions, root: u32, finding: &Finding) 
     // A settle point alone: whose buffer it was.
     let told = told.or_else(|| finding.life.iter().find(|event| someone(event)));
     test_of(definitions, root, &told?.at)
+}
+
+/// The tests that records tell of, in the order of their names: those that did anything with buffers.
+#[must_use]
+pub fn tests(definitions: &Definitions, root: u32, findings: &[Finding]) -> Vec<Test> {
+    let born =
+        |p: &Process| Stamp { tgid: p.tgid, ts_ns: p.born_ns, kstack: -1, ustack: -1, ..Stamp::default() };
+    let of_processes =
+        definitions.processes().into_iter().filter_map(|p| test_of(definitions, root, &born(p)));
+    let of_findings = findings.iter().filter_map(|f| test_of_finding(definitions, root, f));
+    let all: BTreeSet<Test> = of_processes.chain(of_findings).collect();
+    all.into_iter().collect()
 }
 
 /// The process, its parent, and so on up to the root. A parent is the process that had the number when the child was made.

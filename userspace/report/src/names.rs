@@ -58,6 +58,22 @@ impl Names<'_> {
         attribution::test_of_finding(self.definitions, self.context.root_pid, finding)
     }
 
+    /// The test that a finding or broken assertion of this number belongs to; that of an assertion is its greatest contributor's.
+    #[must_use]
+    pub fn test_of(&self, number: u32) -> Option<Test> {
+        if let Some(finding) = self.judgement.findings.iter().find(|f| f.number == number) {
+            return self.test_of_finding(finding);
+        }
+        let breach = self.judgement.outcome.breaches.iter().find(|b| b.number == number)?;
+        attribution::test_of(self.definitions, self.context.root_pid, &breach.shares.first()?.taken)
+    }
+
+    /// The tests that ran, as far as they did anything with buffers.
+    #[must_use]
+    pub fn tests(&self) -> Vec<Test> {
+        attribution::tests(self.definitions, self.context.root_pid, &self.judgement.findings)
+    }
+
     /// Seconds since the start of the recording, for people: `+0.001234 s`.
     #[must_use]
     pub fn when(&self, at: &Stamp) -> String {
