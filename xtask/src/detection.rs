@@ -112,7 +112,7 @@ fn shown(rule: RuleId, line: &str) -> Result<(Shown, Option<&'static str>)> {
     let (profile, features) =
         rules_of(line).with_context(|| format!("the rules of line `{line}` are not known"))?;
     let best =
-        |driver: bool| rows::all().find(|r| r.driver == driver && r.lines.hold(line) && finds(r, rule));
+        |driver: bool| rows::table().find(|r| r.driver == driver && r.lines.hold(line) && finds(r, rule));
     if let Some(row) = best(false) {
         return Ok((Shown::Kernel, Some(row.name)));
     }
@@ -149,7 +149,7 @@ fn page() -> Result<String> {
             cells.push(shown.name());
             rows.extend(row.filter(|row| !rows.contains(row)));
         }
-        let quiet: Vec<&str> = rows::all().filter(|r| silent_about(r, rule)).map(|r| r.name).collect();
+        let quiet: Vec<&str> = rows::table().filter(|r| silent_about(r, rule)).map(|r| r.name).collect();
         let mut by = rows.join(", ");
         if !quiet.is_empty() {
             let _ =
@@ -159,7 +159,7 @@ fn page() -> Result<String> {
     }
     out.push_str(CLEAN_HEAD);
     let mut clean: BTreeMap<&str, String> = BTreeMap::new();
-    for row in rows::all().filter(|row| silent(row)) {
+    for row in rows::table().filter(|row| silent(row)) {
         let on: Vec<&str> = lines.iter().copied().filter(|line| row.lines.hold(line)).collect();
         let on = if on.len() == lines.len() { "all".to_owned() } else { on.join(", ") };
         let command = row.command.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
@@ -211,7 +211,7 @@ mod tests {
     fn every_rule_is_found_somewhere_and_every_line_is_silent_somewhere() {
         for line in LINES {
             assert!(rules_of(line.name).is_some(), "{}", line.name);
-            assert!(rows::all().any(|row| row.lines.hold(line.name) && silent(row)), "{}", line.name);
+            assert!(rows::table().any(|row| row.lines.hold(line.name) && silent(row)), "{}", line.name);
         }
         for rule in RuleId::ALL {
             assert!(has_histories(*rule), "{}", rule.name());

@@ -3,7 +3,7 @@
 //! A row is a shell line, run as root in a folder of its own with `gemscope` and `gemclient` on `PATH`, on every line of kernels that its
 //! `lines` name; all rows of a line share one boot, in the order of the table. To add one, add it to [`ROWS`] or to a table beside it; `cargo xtask vm-matrix
 //! --kernel 6.1 --filter NAME` runs it alone. What a row leaves in its folder is brought back, and stays in the build folder when it fails.
-//! The suite of offenders and look-alikes has tables of its own, in which each case is a row.
+//! The suite of offenders and look-alikes has tables of its own.
 
 mod assert;
 mod case;
@@ -555,9 +555,14 @@ const ROWS: &[Row] = &[
     row("trace-is-private", "gemscope record -o trace.gemtrace -- true; stat -c %a trace.gemtrace", &[Says("600")]),
 ];
 
-/// The rows of every run: those of the table, those of the files beside it, and the suite together.
+/// The rows of the table, and those of the files beside it: all but the suite, which has a page of its own.
+pub fn table() -> impl Iterator<Item = &'static Row> {
+    ROWS.iter().chain(assert::ROWS)
+}
+
+/// The rows of every run: also the suite, together.
 pub fn usual() -> impl Iterator<Item = &'static Row> {
-    ROWS.iter().chain(assert::ROWS).chain(together::rows())
+    table().chain(together::rows())
 }
 
 /// Every row: the suite's cases by themselves, too.
@@ -566,33 +571,4 @@ pub fn all() -> impl Iterator<Item = &'static Row> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use gemscope_vm::{debian, kernels};
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn names_are_unique_and_fit_for_folders() {
-        let mut seen = BTreeSet::new();
-        for row in all() {
-            assert!(seen.insert(row.name), "`{}` is there twice", row.name);
-            assert!(
-                row.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
-                "{}",
-                row.name
-            );
-            assert!(row.seconds > 0 && !row.command.is_empty(), "{}", row.name);
-            assert!(row.program.is_none_or(|name| debian::program(name).is_ok()), "{}", row.name);
-        }
-    }
-
-    #[test]
-    fn lines_are_known_and_every_row_is_for_one() {
-        for row in all() {
-            if let Lines::Only(names) | Lines::But(names) = row.lines {
-                assert!(names.iter().all(|name| kernels::line(name).is_some()), "{}", row.name);
-            }
-            assert!(kernels::LINES.iter().any(|line| row.lines.hold(line.name)), "{}", row.name);
-        }
-    }
-}
+mod tests;

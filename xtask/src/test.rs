@@ -255,7 +255,7 @@ mod tests {
         let error = run(&args).expect_err("no such step");
         assert_eq!(
             error.to_string(),
-            "unknown step `fmtt`: the steps are fmt, clippy, test, pages, perfetto, truth, html, ebpf, in-vm, vm-matrix"
+            "unknown step `fmtt`: the steps are fmt, clippy, test, pages, perfetto, outputs, truth, html, ebpf, in-vm, vm-matrix"
         );
     }
 }
