@@ -151,12 +151,11 @@ pub fn matrix(args: &MatrixArgs) -> Result<Tally> {
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(name) = names.get(number) else { return };
-            let result =
-                one_line(name, &rows, &setup, &programs, args.verbose).unwrap_or_else(|error| LineResult {
-                    tally: Tally { failed: 1, ..Tally::default() },
-                    ran: false,
-                    text: format!("{name}: {error:#}\n"),
-                });
+            let result = one_line(name, &rows, &setup, &programs, args).unwrap_or_else(|error| LineResult {
+                tally: Tally { failed: 1, ..Tally::default() },
+                ran: false,
+                text: format!("{name}: {error:#}\n"),
+            });
             eprint!("{}", result.text);
             results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((number, result));
         }
@@ -187,8 +186,9 @@ fn one_line(
     rows: &[&Row],
     setup: &SetupArgs,
     programs: &[(String, PathBuf)],
-    verbose: bool,
+    args: &MatrixArgs,
 ) -> Result<LineResult> {
+    let named = !args.filter.is_empty();
     let kernel = match kernels::get(name) {
         Ok(kernel) => kernel,
         Err(error) if error.is::<Gone>() => {
@@ -197,7 +197,9 @@ fn one_line(
         }
         Err(error) => return Err(error),
     };
-    let mut rows: Vec<&Row> = rows.iter().copied().filter(|row| row.lines.hold(&kernel.line)).collect();
+    let line = &kernel.line;
+    let runs = |row: &&Row| row.lines.hold(line) && (named || row.usual.hold(line));
+    let mut rows: Vec<&Row> = rows.iter().copied().filter(runs).collect();
     let mut tally = Tally::default();
     let mut text = String::new();
     let mut driver = None;
@@ -222,7 +224,7 @@ fn one_line(
         fs::remove_dir_all(&out).with_context(|| format!("cannot clear `{}`", out.display()))?;
     }
     let begin = Instant::now();
-    let mut progress = Progress { name, begin, verbose, said: Vec::new() };
+    let mut progress = Progress { name, begin, verbose: args.verbose, said: Vec::new() };
     let boot = Boot {
         kernel: &kernel,
         setup: &for_rows(&kernel, &rows, setup)?,

@@ -191,7 +191,8 @@ const HEAD: &str = "\
 Small histories of programs and drivers, each the small form of a bug that was reported of real ones, and as many that only look like one.
 Each runs under `gemscope check` in a guest with a stock kernel of each line, by itself, so that no verdict mixes with another: an offender
 must be found by the named rules, so many times each, with certainty and nothing beside; a look-alike must be clean, without a single
-finding. `cargo xtask vm-matrix --filter offender- --filter look-alike- --filter missed-` runs them, and they are part of the tests.
+finding. `cargo xtask vm-matrix --filter offender- --filter look-alike- --filter missed-` runs them; in every run
+of the tests they are judged all together, offenders in one check and look-alikes in another, by the sums of what must be found.
 
 Made by `cargo xtask offenders` from the table of cases and from what the guests brought back (`--take`); a test fails when this page, the
 table and what was seen do not agree. U1 to U20 (programs) and K1 to K18 (kernels and drivers) are the reported bugs that rules serve;
@@ -200,9 +201,9 @@ table and what was seen do not agree. U1 to U20 (programs) and K1 to K18 (kernel
 * found: exit code 1, exactly the rules that it must find. clean: exit code 0, no finding.
 * skipped: the kernel lacks what the case is about, and the client said so (exit code 77).
 * no driver: there are no headers to build the driver of `tests/driver` for that kernel, or it was not run there. not run: not part of the
-  run that was last taken in; the tests run it all the same.
+  run that was last taken in.
 * \\*: judged in one check with all the others of its kind, and told apart by the name of its process; the next run that is taken in judges
-  it by itself, as the tests do.
+  it by itself.
 
 ";
 

@@ -161,8 +161,8 @@ impl Series {
         }
         if steady == 0 {
             let seen = match growth::slowest(cycles, warm_up) {
-                Some(1) => "a leak of one each cycle would show".to_owned(),
-                Some(n) => format!("a leak of one in {n} cycles or more would show"),
+                Some(1) => "a leak in each cycle would show".to_owned(),
+                Some(n) => format!("a leak in one of {n} cycles, or more often, would show"),
                 None => "but so few cycles show a leak only where each of them leaks".to_owned(),
             };
             let text = format!(

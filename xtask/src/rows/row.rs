@@ -37,6 +37,8 @@ pub struct Row {
     pub expect: &'static [Expect],
     /// The lines it is for.
     pub lines: Lines,
+    /// Of these, the lines that it is run on when all rows are; on the others when it is asked for by name.
+    pub usual: Lines,
     /// How long it may take.
     pub seconds: u32,
     /// Is the driver of `tests/driver` in the guest for it? It is not loaded: the row does that.
@@ -47,13 +49,29 @@ pub struct Row {
 
 /// A row for every line that must end with 0 in a minute.
 pub const fn row(name: &'static str, command: &'static str, expect: &'static [Expect]) -> Row {
-    Row { name, command, code: 0, expect, lines: Lines::All, seconds: 60, driver: false, program: None }
+    Row {
+        name,
+        command,
+        code: 0,
+        expect,
+        lines: Lines::All,
+        usual: Lines::All,
+        seconds: 60,
+        driver: false,
+        program: None,
+    }
 }
 
 impl Row {
     /// It must end with this exit code.
     pub const fn code(mut self, code: i32) -> Self {
         self.code = code;
+        self
+    }
+
+    /// When all rows are run, it is run on these lines only: what it shows does not depend on the kernel.
+    pub const fn usually(mut self, lines: Lines) -> Self {
+        self.usual = lines;
         self
     }
 

@@ -27,7 +27,7 @@ use crate::outcome::Outcome;
 
 /// Every scenario, in the order of the listing.
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
-    table::ALL.iter().chain(field::ALL)
+    table::ALL.iter().chain(server::ALL).chain(field::ALL)
 }
 
 /// What a scenario leaves to the kernel's cleanup, or does wrong. It is the truth, not a tracer's verdict about it.

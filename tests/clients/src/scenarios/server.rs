@@ -5,10 +5,32 @@ use std::collections::VecDeque;
 use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader, Write as _};
 
+use super::Ends::{Clean, OpenHandle};
 use super::parts::{close_buffer, close_device, device, forget_to_close, keep_frame};
+use super::{Scenario, loops};
 use crate::drm::{DrmFile, Handle};
 use crate::options::Options;
 use crate::outcome::{Outcome, Stop};
+
+/// What lives long, or takes what it can get.
+pub const ALL: &[Scenario] = &[
+    Scenario {
+        name: "fd-exhaustion",
+        about: "export until the process has no fd left, then close everything",
+        needs: "vgem",
+        ends: Clean,
+        options: &["--device", "--importer"],
+        run: loops::exhaust_fds,
+    },
+    Scenario {
+        name: "pool-server",
+        about: "a server with pools of every habit; a line on the pipe `go` is a cycle, answered on the pipe `done`",
+        needs: "vgem",
+        ends: OpenHandle,
+        options: &["--device", "--cycles", "--leak-every"],
+        run: pool_server,
+    },
+];
 
 /// The most buffers that the pool of frames keeps.
 const FRAMES: usize = 24;

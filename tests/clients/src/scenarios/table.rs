@@ -3,7 +3,7 @@
 use super::Ends::{Clean, Killed, Misuse, OpenFd, OpenHandle};
 use super::{
     Scenario, compositor, endings, flips, framebuffers, holders, loops, mistakes, outside, pairs, processes,
-    races, random, sequences, server, sharing, storms, travels, unbind,
+    races, random, sequences, sharing, storms, travels, unbind,
 };
 
 /// Every scenario, in the order of the listing.
@@ -583,21 +583,5 @@ pub const ALL: &[Scenario] = &[
         ends: OpenHandle,
         options: &["--device", "--seconds", "--clean"],
         run: compositor::compositor,
-    },
-    Scenario {
-        name: "fd-exhaustion",
-        about: "export until the process has no fd left, then close everything",
-        needs: "vgem",
-        ends: Clean,
-        options: &["--device", "--importer"],
-        run: loops::exhaust_fds,
-    },
-    Scenario {
-        name: "pool-server",
-        about: "a server with pools of every habit; a line on the pipe `go` is a cycle, answered on the pipe `done`",
-        needs: "vgem",
-        ends: OpenHandle,
-        options: &["--device", "--cycles", "--leak-every"],
-        run: server::pool_server,
     },
 ];

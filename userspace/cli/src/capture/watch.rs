@@ -74,6 +74,26 @@ pub struct Request {
     pub ready: Option<&'static str>,
 }
 
+impl Request {
+    /// What a report tells of whom it is about, and of how the command is run.
+    fn told(&self) -> impl Iterator<Item = String> {
+        let scope::Watched { machine, roots } = &self.scope;
+        let watched = match (machine, roots.as_slice()) {
+            (true, _) => Some("judged is what every process of the machine does".to_owned()),
+            (false, []) => None,
+            (false, roots) => {
+                let pids: Vec<String> = roots.iter().map(u32::to_string).collect();
+                Some(format!("judged too: what was running as pid {}, and what that starts", pids.join(", ")))
+            }
+        };
+        let cycles = self.cycles.map(|Cycles { times, .. }| {
+            let who = if roots.is_empty() { "every process" } else { "the command and those" };
+            format!("the command is run {times} times, and growth judged of {who}")
+        });
+        watched.into_iter().chain(cycles)
+    }
+}
+
 /// Why watching ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -141,6 +161,7 @@ fn started(request: &Request, invoker: Option<&Invoker>, signals: &Signals) -> a
     let mut header = header::header(&session, &facts);
     let (before, note) = held_before(&mut session);
     header.notes.extend(note);
+    header.notes.extend(request.told());
     let output = Output::of(request.output.as_deref(), &header)?;
     let judge = Judge::asserting(header::config(&session, &header), request.limits.clone());
     let mut recorder = Recorder::new(judge, output);

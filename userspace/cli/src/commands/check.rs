@@ -188,6 +188,9 @@ fn shown(path: &Path) -> String {
 
 /// What became of the command, in words.
 fn outcome(status: Option<ExitStatus>, ending: Ending, request: &Request) -> String {
+    if request.command.is_empty() {
+        return String::new();
+    }
     let end = capture::status_words(status);
     match (ending, request.limit) {
         (Ending::Ended, _) => end,
