@@ -325,3 +325,18 @@ fn the_example_is_read() {
     project.write("gemscope-baseline.toml", "version = 1\n");
     project.check(GOOD, &[], 0);
 }
+
+#[test]
+fn limits_of_the_file_are_held() {
+    let project = Project::new("[budget]\nhandles = 0\nattachments = 99\n");
+    project.check(GOOD, &[], 1).stdout_eq(
+        "gemscope: 1 finding: budget of handles\n...\n1. budget [assertion] [..]\n...\nkept: at most 99 attachments: [..]\n...\n",
+    );
+    // An option wins.
+    project
+        .check(GOOD, &["--budget", "handles=99"], 0)
+        .stdout_eq("...\nkept: at most 99 handles: [..]\n...\n");
+    // A broken assertion can be set aside as a finding can.
+    let project = Project::new(&format!("[budget]\nhandles = 0\n{}", stanza("known", "rule = \"budget\"")));
+    project.check(GOOD, &[], 0);
+}

@@ -60,9 +60,10 @@ impl Assertion {
                 "An action that is done again and again (a frame, a request, a window opened and closed) may take what it likes, \
                  as long as it gives it back. Each call site is judged by what it took in each cycle and what of that is still \
                  there: a leak leaves something behind every so many cycles, for ever; a cache or a pool does so only until it \
-                 is full. The slope is told with the bounds of its confidence, and the assertion is broken when even the lower \
-                 one is above nothing. The first cycles, which fill what is filled once, and the latest, whose buffers are \
-                 still in flight, are left out."
+                 is full. So the assertion is broken where at least five of the judged cycles left something, three of them in \
+                 the latter half, and where growth that has stopped is unlikely to look like this. The first cycles, which fill \
+                 what is filled once, and the latest, whose buffers are still in flight or no older than what this place gives \
+                 back, are left out. The slope is told with the bounds of its confidence."
             }
             Self::GrowthLimit => {
                 "What is held at the last mark is compared with what was held at the first: between two moments at which a \

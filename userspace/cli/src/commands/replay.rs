@@ -7,6 +7,7 @@ use crate::args::{AtExit, ReplayArgs};
 use crate::commands::report::{self, Input};
 use crate::exit::Exit;
 use crate::policy::Policy;
+use crate::reports::Reports;
 use crate::source::{self, Options};
 use crate::ui::{Sink, Ui};
 
@@ -26,7 +27,8 @@ pub fn run(args: &ReplayArgs, ui: &Ui) -> anyhow::Result<Exit> {
         events: args.events,
         limits: args.limits.limits(&policy.config),
     };
-    let reports = policy.reports(&args.report, args.json, Sink::Stdout, true)?;
+    // Those of the configuration are a check's: a look at a trace must not write over them.
+    let reports = Reports::open(&args.report, args.json, policy.sink(Sink::Stdout), true)?;
     let mut judged = source::judge(reader, &args.file.to_string_lossy(), &options)?;
     policy.apply(&mut judged);
     let exit = policy.exit(&judged, &args.limits);

@@ -121,7 +121,7 @@ impl Policy {
 
     /// Where the report goes: stdout is for generated suppressions alone, when they are asked for there.
     #[must_use]
-    fn sink(&self, otherwise: Sink) -> Sink {
+    pub fn sink(&self, otherwise: Sink) -> Sink {
         let printed = self.stanzas.as_ref().is_some_and(|path| path.as_os_str() == "-");
         match otherwise {
             Sink::Stdout if printed => Sink::Stderr,
