@@ -142,7 +142,7 @@ pub fn run(args: &OverheadArgs) -> Result<u8> {
         programs: &programs,
         files: vec![
             ("equivalent.bt".to_owned(), 0o644, script_for(&kernel.line).into_bytes()),
-            ("loop.sh".to_owned(), 0o755, several(args.rounds).into_bytes()),
+            ("loop.sh".to_owned(), 0o644, several(args.rounds).into_bytes()),
         ],
         command: Some(commands(args.turns)),
         out: Some(scratch.path().to_path_buf()),
@@ -173,22 +173,20 @@ pub fn run(args: &OverheadArgs) -> Result<u8> {
 /// The script, with what a line of kernels calls by another name.
 fn script_for(line: &str) -> String {
     match line {
-        "6.1" => SCRIPT.replace("filp_flush", "filp_close"),
+        "6.1" => SCRIPT.replace("kprobe:filp_flush", "kprobe:filp_close"),
         "6.12" => SCRIPT.to_owned(),
-        _ => SCRIPT.replace("f_count.counter", "f_ref.refcnt.counter"),
+        _ => SCRIPT.replace("->f_count.counter", "->f_ref.refcnt.counter"),
     }
 }
 
 /// The runs of one turn.
 fn several(rounds: u32) -> String {
-    format!(
-        "#!/bin/sh\nfor run in $(seq {RUNS}); do gemclient bench-loop --rounds {rounds} || exit 1; done\n"
-    )
+    format!("for run in $(seq {RUNS}); do gemclient bench-loop --rounds {rounds} || exit 1; done\n")
 }
 
 /// What the guest's shell runs. Each turn leaves `WAY.TURN` with what the client said, and beside it what was counted.
 fn commands(turns: u32) -> String {
-    let client = "/loop.sh";
+    let client = "busybox sh /loop.sh";
     let mut out = format!("for turn in $(seq {turns}); do\necho turn $turn of {turns}\n");
     for Way { name: _, file, under } in WAYS {
         let at = format!("/out/{file}.$turn");
@@ -360,9 +358,9 @@ mod tests {
     #[test]
     fn names_of_other_kernels_are_in_the_script() {
         for (line, want, not) in [
-            ("6.1", "kprobe:filp_close", "filp_flush"),
-            ("6.12", "kprobe:filp_flush", "f_ref"),
-            ("6.18", "f_ref.refcnt.counter", "f_count"),
+            ("6.1", "kprobe:filp_close", "kprobe:filp_flush"),
+            ("6.12", "kprobe:filp_flush", "->f_ref."),
+            ("6.18", "->f_ref.refcnt.counter", "->f_count."),
         ] {
             let script = script_for(line);
             assert!(script.contains(want) && !script.contains(not), "{line}");
