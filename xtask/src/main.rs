@@ -14,6 +14,7 @@ mod html;
 mod in_vm;
 mod matrix;
 mod outputs;
+mod overhead;
 mod pages;
 mod perfetto;
 mod pictures;
@@ -65,6 +66,8 @@ enum Task {
     Pictures(pictures::PicturesArgs),
     /// Record the traces that tests replay.
     Fixtures(fixtures::FixturesArgs),
+    /// Measure what gemscope costs a traced program, beside an equivalent bpftrace script.
+    BenchOverhead(overhead::OverheadArgs),
     /// Bring BTF and symbols out of booted kernels.
     KernelExtract(extract::ExtractArgs),
 }
@@ -88,6 +91,7 @@ fn main() -> ExitCode {
         Task::Dist(args) => dist::run(&args),
         Task::Pictures(args) => pictures::run(&args),
         Task::Fixtures(args) => fixtures::run(&args),
+        Task::BenchOverhead(args) => overhead::run(&args),
         Task::KernelExtract(args) => extract::run(&args),
     };
     match result {

@@ -49,7 +49,7 @@ pub struct SetupArgs {
     /// A file or folder to copy to /host in the guest.
     #[arg(long = "copy", value_name = "PATH")]
     pub copies: Vec<PathBuf>,
-    /// A program of Debian's to put in, with its libraries: modetest.
+    /// A program of Debian's to put in, with its libraries: modetest, bpftrace.
     #[arg(long = "program", value_name = "NAME")]
     pub debian: Vec<String>,
     /// How long a boot may take in all.

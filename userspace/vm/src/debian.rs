@@ -22,8 +22,35 @@ pub struct Program {
 }
 
 /// The programs there are.
-pub const PROGRAMS: &[Program] =
-    &[Program { name: "modetest", packages: &["libdrm-tests", "libdrm2", "libdrm-amdgpu1", "libc6"] }];
+pub const PROGRAMS: &[Program] = &[
+    Program { name: "modetest", packages: &["libdrm-tests", "libdrm2", "libdrm-amdgpu1", "libc6"] },
+    Program {
+        name: "bpftrace",
+        packages: &[
+            "bpftrace",
+            "libbpf1",
+            "libbpfcc",
+            "libc6",
+            "libclang1-19",
+            "libclang-cpp19",
+            "libelf1t64",
+            "libgcc-s1",
+            "libllvm19",
+            "libstdc++6",
+            "libsframe1",
+            "libzstd1",
+            "zlib1g",
+            "libedit2",
+            "libffi8",
+            "libxml2",
+            "libz3-4",
+            "libbsd0",
+            "libtinfo6",
+            "liblzma5",
+            "libmd0",
+        ],
+    },
+];
 
 /// Where to look; all packages of a program come from one suite.
 const SUITES: &[&str] = &["trixie", "bookworm", "sid"];
