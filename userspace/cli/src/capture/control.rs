@@ -75,12 +75,7 @@ impl Control {
                 }
                 (listener, path.to_string_lossy().into_owned())
             }
-            None => {
-                let name = format!("{PREFIX}{}", std::process::id());
-                let address = SocketAddr::from_abstract_name(&name)?;
-                let listener = UnixListener::bind_addr(&address).context("cannot make the control socket")?;
-                (listener, format!("@{name}"))
-            }
+            None => named()?,
         };
         listener.set_nonblocking(true)?;
         let own = rustix::process::geteuid().as_raw();
@@ -112,6 +107,25 @@ impl Control {
         let peer = rustix::net::sockopt::socket_peercred(stream.as_fd());
         peer.is_ok_and(|peer| peer.uid.is_root() || peer.uid.as_raw() == self.uid)
     }
+}
+
+/// A socket with a name and no file. Names are those of the network namespace, pids those of another one: a container may have
+/// taken it.
+fn named() -> anyhow::Result<(UnixListener, String)> {
+    const TRIES: u32 = 64;
+    let pid = std::process::id();
+    let mut names = std::iter::once(format!("{PREFIX}{pid}"))
+        .chain((1..TRIES).map(|again| format!("{PREFIX}{pid}.{again}")));
+    let bound = names.find_map(|name| {
+        let bound = SocketAddr::from_abstract_name(&name).and_then(|at| UnixListener::bind_addr(&at));
+        match bound {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => None,
+            other => Some(other.map(|listener| (listener, format!("@{name}")))),
+        }
+    });
+    bound
+        .unwrap_or_else(|| Err(io::ErrorKind::AddrInUse.into()))
+        .context("cannot make the control socket: give it a place with `--control FILE`")
 }
 
 impl Guest {
@@ -169,7 +183,7 @@ pub fn ask(name: &str, to: Option<&str>) -> anyhow::Result<()> {
     /// A busy gemscope looks at its socket every few hundredths of a second.
     const PATIENCE: Duration = Duration::from_secs(10);
     let address = match to {
-        Some(pid) if pid.bytes().all(|b| b.is_ascii_digit()) => format!("@{PREFIX}{pid}"),
+        Some(pid) if is_number(pid) => format!("@{PREFIX}{pid}"),
         Some(address) => address.to_owned(),
         None => match std::env::var(VARIABLE) {
             Ok(address) if !address.is_empty() => address,
@@ -196,6 +210,11 @@ pub fn ask(name: &str, to: Option<&str>) -> anyhow::Result<()> {
     }
 }
 
+/// A pid, and which of several with the same one.
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+}
+
 fn connect(address: &str) -> io::Result<UnixStream> {
     match address.strip_prefix('@') {
         Some(name) => UnixStream::connect_addr(&SocketAddr::from_abstract_name(name)?),
@@ -209,7 +228,7 @@ fn only_one() -> anyhow::Result<String> {
     let mut found: Vec<&str> = list
         .lines()
         .filter_map(|line| line.split_whitespace().next_back()?.strip_prefix('@'))
-        .filter(|name| name.strip_prefix(PREFIX).is_some_and(|pid| pid.bytes().all(|b| b.is_ascii_digit())))
+        .filter(|name| name.strip_prefix(PREFIX).is_some_and(is_number))
         .collect();
     found.sort_unstable();
     found.dedup();
@@ -248,6 +267,13 @@ mod tests {
         assert!(
             ask("late", Some(&path.to_string_lossy())).unwrap_err().to_string().contains("still running")
         );
+    }
+
+    #[test]
+    fn one_name_is_not_taken_twice() {
+        let [one, other] = [(); 2].map(|()| Control::open(None, None).unwrap());
+        assert_ne!(one.address(), other.address());
+        assert!(one.address().starts_with("@gemscope/") && other.address().starts_with("@gemscope/"));
     }
 
     #[test]
