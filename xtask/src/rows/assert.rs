@@ -64,7 +64,7 @@ pub const ROWS: &[Row] = &[
             Count(0, &[("/type", Text("breach"))]),
             Line(&[("/type", Text("kept")), ("/rule", Text("steady-growth"))]),],
     )
-    .seconds(180),
+    .seconds(180).usually(ONE),
     // Marks from the command, by signal, and on a socket with a path of its own.
     row(
         "marks",
@@ -81,7 +81,7 @@ pub const ROWS: &[Row] = &[
             Says("draw_frames"),
         ],
     )
-    .code(1),
+    .code(1).usually(OTHER),
     row(
         "marks-on-a-socket",
         "judged --control here --max-growth 0 -- sh -c 'gemscope mark one --to here; gemclient s2; gemscope mark one --to here'",
@@ -98,7 +98,7 @@ pub const ROWS: &[Row] = &[
             Line(&[("/type", Text("kept")), ("/rule", Text("budget"))]),
         ],
     )
-    .code(1),
+    .code(1).usually(ONE),
     row(
         "budget-kept",
         "judged --budget handles=64 --budget attachments=16 --budget dma-bufs=64 -- gemclient six-step",
@@ -112,14 +112,14 @@ pub const ROWS: &[Row] = &[
             Count(0, &[("/type", Text("finding"))]),
         ],
     )
-    .code(1),
+    .code(1).usually(OTHER),
     row("older-kept", "judged --older 30 -- gemclient idle-pool --seconds 1", CLEAN).usually(OTHER),
     // Whom it is about.
     row(
         "survivor",
         "judged --survivor gemclient -- sh -c 'gemclient keep-open --seconds 60 & sleep 1'",
         CLEAN,
-    ),
+    ).usually(ONE),
     row("no-survivor", "judged --timeout 4 -- sh -c 'gemclient keep-open --seconds 60 & sleep 1'", UNDECIDED).code(3).usually(ONE),
     row(
         "scope-machine",
@@ -145,7 +145,7 @@ pub const ROWS: &[Row] = &[
             Line(&[("/type", Text("finding")), ("/rule", Text("double-close"))]),
         ],
     )
-    .code(1),
+    .code(1).usually(OTHER),
     row("scope-of-nobody", "gemscope check --scope comm:nobody -- true", &[Complains("no process is called `nobody`")]).code(2).usually(OTHER),
     row(
         "undecided-passes",

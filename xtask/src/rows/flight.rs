@@ -1,6 +1,6 @@
 //! The flight recorder: nothing on the disk until something is found, and then what led to it.
 
-use super::row::{Row, row};
+use super::row::{Lines, Row, row};
 use crate::expect::Expect::{self, Complains, Line, Lines as Count, Says};
 use crate::expect::Is::{AtLeast, Bool, Number, Text};
 
@@ -60,7 +60,8 @@ pub const SCOPED: Row = row(
     ],
 )
 .code(1)
-.seconds(120);
+.seconds(120)
+.usually(Lines::Only(&["6.12"]));
 
 /// The trace of a check is kept when it is of use.
 pub const ON_FAILURE: Row = row(
@@ -78,4 +79,5 @@ pub const ON_FAILURE: Row = row(
         Line(&[("/type", Text("finding")), ("/rule", Text("handle-leak")), ("/certain", Bool(true))]),
     ],
 )
-.code(1);
+.code(1)
+.usually(Lines::Only(&["6.1"]));
