@@ -80,4 +80,5 @@ pub const ON_FAILURE: Row = row(
     ],
 )
 .code(1)
+.seconds(180)
 .usually(Lines::Only(&["6.1"]));
