@@ -46,19 +46,7 @@ pub fn prepare() -> Result<()> {
         return Ok(());
     }
     eprintln!("xtask: fetching schemas and their readers into `{}`", folder.display());
-    tool::output(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-    let mut pip = Command::new(folder.join("bin/python"));
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--only-binary",
-        ":all:",
-        "-r",
-    ]);
-    tool::output(pip.arg(root.join(REQUIREMENTS)))?;
+    setup::python_packages(&folder, &root.join(REQUIREMENTS))?;
     setup::npm()?;
     for (package, schema) in [SARIF, JUNIT] {
         let said =

@@ -33,19 +33,7 @@ pub fn prepare() -> Result<()> {
         return Ok(());
     }
     eprintln!("xtask: installing Perfetto's Python package into `{}`", dir.display());
-    tool::output(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&dir))?;
-    let mut pip = Command::new(python());
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--only-binary",
-        ":all:",
-        "-r",
-    ]);
-    tool::output(pip.arg(workspace::root().join(REQUIREMENTS)))?;
+    setup::python_packages(&dir, &workspace::root().join(REQUIREMENTS))?;
     fs::write(&have, wanted).with_context(|| format!("cannot write `{}`", have.display()))
 }
 

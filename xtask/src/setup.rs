@@ -55,6 +55,26 @@ pub fn python() -> Result<()> {
     if there() { Ok(()) } else { install(&["python3", "python3-venv"]) }
 }
 
+/// A new environment of [`python`] in a folder, with the packages that a file of requirements names.
+///
+/// # Errors
+/// When a package cannot be had.
+pub fn python_packages(folder: &Path, requirements: &Path) -> Result<()> {
+    tool::output(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
+    let mut pip = Command::new(folder.join("bin/python"));
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--only-binary",
+        ":all:",
+        "-r",
+    ]);
+    tool::output(pip.arg(requirements)).map(drop)
+}
+
 /// Makes sure that packages of the npm registry can be had.
 ///
 /// # Errors
