@@ -4,7 +4,7 @@
 
 use gemscope_common::{ProbeId, Record, Scope};
 use gemscope_engine::{Config, Engine, Stamp};
-use gemscope_policy::{Assessed, Limits, Watcher};
+use gemscope_policy::{Limits, Outcome, Watcher};
 use gemscope_report::{Directory, Judgement};
 
 /// Judges records as they come.
@@ -72,7 +72,7 @@ impl Judge {
 
     /// What broke a project's assertions; see [`Watcher::assess`].
     #[must_use]
-    pub fn assess(&self, place: &dyn Fn(&Stamp) -> String) -> Assessed {
+    pub fn assess(&self, place: &dyn Fn(&Stamp) -> String) -> Outcome {
         self.watcher.assess(&self.engine, place)
     }
 

@@ -227,13 +227,7 @@ pub fn conclude(judge: Judge, mut context: Context, definitions: Definitions) ->
     let outcome = {
         let directory = judge.directory();
         let names = Names { context: &context, judgement: &judgement, directory, definitions: &definitions };
-        let assessed = judge.assess(&|at| names.place(at));
-        Outcome {
-            breaches: assessed.breaches,
-            kept: assessed.kept,
-            notes: assessed.notes,
-            ..Outcome::default()
-        }
+        judge.assess(&|at| names.place(at))
     };
     judgement.apply(judge.engine(), outcome);
     Judged { judgement, judge, context, definitions }

@@ -13,7 +13,7 @@ use crate::reach::Reach;
 use crate::rests;
 use crate::rules::RuleId;
 use crate::seen::Seen;
-use crate::state::{State, stamp};
+use crate::state::State;
 use crate::thread::{Frame, Threads};
 
 /// What the engine must know before the first record.
@@ -148,7 +148,7 @@ impl Engine {
             self.lost();
             self.doubt_late_findings(record.header.ts_ns);
         }
-        let at = stamp(self.seq, record);
+        let at = Stamp::of(self.seq, record);
         if probe.is_synthetic() {
             return self.on_synthetic(probe, record, at);
         }

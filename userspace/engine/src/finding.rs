@@ -1,5 +1,7 @@
 //! What the engine says: findings, each with its evidence.
 
+use gemscope_common::Record;
+
 use crate::rules::RuleId;
 
 /// When and by whom something was done: one record, reduced to what a reader asks.
@@ -20,6 +22,13 @@ pub struct Stamp {
 }
 
 impl Stamp {
+    /// Of a record at a position in the stream.
+    #[must_use]
+    pub const fn of(seq: u64, record: &Record) -> Self {
+        let h = &record.header;
+        Self { seq, ts_ns: h.ts_ns, tid: h.tid, tgid: h.tgid, kstack: h.kstack, ustack: h.ustack }
+    }
+
     /// Is this a real observation?
     #[must_use]
     pub const fn is_known(&self) -> bool {

@@ -1,6 +1,6 @@
 //! The ledger's tables: entities by key, and the kernel addresses that name their live incarnations.
 
-use gemscope_common::{DrmFile, Gem, Record};
+use gemscope_common::{DrmFile, Gem};
 use rustc_hash::FxHashMap;
 use slotmap::SlotMap;
 use smallvec::SmallVec;
@@ -430,10 +430,4 @@ impl State {
     pub const fn stale(&self, sure: u32) -> bool {
         sure != self.epoch
     }
-}
-
-/// The stamp of a record.
-pub(crate) fn stamp(seq: u64, record: &Record) -> Stamp {
-    let h = &record.header;
-    Stamp { seq, ts_ns: h.ts_ns, tid: h.tid, tgid: h.tgid, kstack: h.kstack, ustack: h.ustack }
 }

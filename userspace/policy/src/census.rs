@@ -37,16 +37,16 @@ pub(crate) fn each(engine: &Engine, everyone: bool) -> impl Iterator<Item = (Key
     })
 }
 
-/// What of a kind is held and was taken after the record with this number, by call. For bytes, what has bytes of its own.
-pub(crate) fn holding(engine: &Engine, kind: Kind, everyone: bool, after: u64) -> Vec<Share> {
+/// What of these is of a kind, by call. For bytes, what has bytes of its own.
+pub(crate) fn of_kind(kind: Kind, held: impl Iterator<Item = (Key, Share)>) -> Vec<Share> {
     let wanted = |held: HeldKind| match kind {
         Kind::Bytes => matches!(held, HeldKind::Handle | HeldKind::Dmabuf | HeldKind::Object),
         Kind::Objects => matches!(held, HeldKind::Handle | HeldKind::Object | HeldKind::Framebuffer),
         kind => Kind::of_held(held) == kind,
     };
     let mut by_call: FxHashMap<(HeldKind, Call), Share> = FxHashMap::default();
-    for ((held, seq), share) in each(engine, everyone) {
-        if wanted(held) && seq > after {
+    for ((held, _), share) in held {
+        if wanted(held) {
             add(by_call.entry((held, call(&share.taken))), share);
         }
     }

@@ -48,12 +48,6 @@ impl Kind {
         }
     }
 
-    /// The word for several of them.
-    #[must_use]
-    pub const fn plural(self) -> &'static str {
-        self.name()
-    }
-
     /// So many of them, in words: `12 handles`, `64 MiB`.
     #[must_use]
     pub fn amount(self, n: u64) -> String {

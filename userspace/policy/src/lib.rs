@@ -41,4 +41,4 @@ pub use outcome::{Aside, Entry, Kept, Origin, Outcome, SetAside};
 pub use stanza::stanzas;
 pub use subject::{Frame, Subject};
 pub use suppress::{Suppression, suppress};
-pub use watcher::{Assessed, Watcher};
+pub use watcher::Watcher;

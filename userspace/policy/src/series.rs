@@ -8,8 +8,7 @@ use crate::census::{self, Call, Key, Places};
 use crate::growth::{self, CONFIDENCE, Growth, Survivors};
 use crate::kind::Kind;
 use crate::limits::Limits;
-use crate::outcome::Kept;
-use crate::watcher::Assessed;
+use crate::outcome::{Kept, Outcome};
 
 /// What one place took and still holds: how much in which cycle, and by which calls.
 #[derive(Default)]
@@ -29,8 +28,6 @@ pub(crate) struct Series {
     held: FxHashMap<Key, Share>,
     /// by who took it: the greatest age at which something was given back, in marks
     longest: FxHashMap<(Kind, Call), (Stamp, u32)>,
-    /// what was held at the latest mark, by call, since the first mark
-    grown: Vec<(Kind, Vec<Share>)>,
 }
 
 impl Series {
@@ -57,7 +54,7 @@ impl Series {
         let this = self.marks.len() as u32;
         let gone = self.held.iter().filter(|(key, _)| !now.contains_key(key));
         for ((kind, seq), share) in gone {
-            let born = self.marks.partition_point(|mark| mark.seq < *seq) as u32;
+            let born = self.cycle(*seq);
             // What was there before the first mark is not of this series.
             if born == 0 {
                 continue;
@@ -68,19 +65,16 @@ impl Series {
         }
         self.held = now;
         self.marks.push(at);
-        let since = self.marks.first().map_or(0, |first| first.seq);
-        let kinds = Kind::ALL.iter().map(|kind| (*kind, census::holding(engine, *kind, everyone, since)));
-        self.grown = kinds.collect();
     }
 
     /// Judges what was seen.
-    pub(crate) fn assess(&self, limits: &Limits, places: &Places<'_>, out: &mut Assessed) {
+    pub(crate) fn assess(&self, limits: &Limits, places: &Places<'_>, out: &mut Outcome) {
         let (Some(last), true) = (self.marks.last(), self.marks.len() >= 2) else { return };
         self.limits(limits, *last, places, out);
         self.steady(limits, *last, places, out);
     }
 
-    fn limits(&self, limits: &Limits, last: Stamp, places: &Places<'_>, out: &mut Assessed) {
+    fn limits(&self, limits: &Limits, last: Stamp, places: &Places<'_>, out: &mut Outcome) {
         for (kind, limit) in &limits.growth {
             let (first, latest) = (kind.of(&self.first), kind.of(&self.latest));
             let grown = latest.saturating_sub(first);
@@ -95,8 +89,9 @@ impl Series {
                 out.kept.push(Kept { name: Assertion::GrowthLimit.name(), text });
                 continue;
             }
-            let shares = self.grown.iter().find(|(of, _)| of == kind).map_or(&[][..], |(_, s)| s);
-            let shares = places.merged(shares.iter().map(|s| (*kind, *s)));
+            let since = self.held.iter().filter(|((_, seq), _)| self.cycle(*seq) > 0);
+            let shares = census::of_kind(*kind, since.map(|(key, share)| (*key, *share)));
+            let shares = places.merged(shares.into_iter().map(|share| (*kind, share)));
             let bytes = if *kind == Kind::Bytes { grown } else { shares.iter().map(|s| s.bytes).sum() };
             out.breaches.push(Breach {
                 series: self.name.clone(),
@@ -109,7 +104,7 @@ impl Series {
         }
     }
 
-    fn steady(&self, limits: &Limits, last: Stamp, places: &Places<'_>, out: &mut Assessed) {
+    fn steady(&self, limits: &Limits, last: Stamp, places: &Places<'_>, out: &mut Outcome) {
         let cycles = self.marks.len() as u32 - 1;
         let warm_up = limits.warm_up.unwrap_or_else(|| growth::default_warm_up(cycles));
         let mut steady = 0;
@@ -125,7 +120,7 @@ impl Series {
                 Growth::None => {}
                 Growth::Seldom { grew_in, cycles } => out.notes.push(format!(
                     "{} taken at {} are still held from {grew_in} of {cycles} cycles: too few to call it growth; more cycles would tell",
-                    kind.plural(),
+                    kind.name(),
                     places.of(&share.taken),
                 )),
                 Growth::TooFew { cycles: judged } => {

@@ -8,7 +8,7 @@ use crate::breach::{Assertion, Breach, Share};
 use crate::census::{self, Places};
 use crate::kind::Kind;
 use crate::limits::Limits;
-use crate::outcome::Kept;
+use crate::outcome::{Kept, Outcome};
 use crate::series::Series;
 
 /// How often ages are looked at, ns of the records' time.
@@ -22,17 +22,6 @@ struct Peak {
     /// Who held it when it was first too much, and each time that it had doubled since.
     shares: Vec<Share>,
     told: u64,
-}
-
-/// What broke an assertion, what held, and what could not be judged.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Assessed {
-    /// broken assertions, numbered
-    pub breaches: Vec<Breach>,
-    /// assertions that held
-    pub kept: Vec<Kept>,
-    /// what could not be judged, a sentence each
-    pub notes: Vec<String>,
 }
 
 /// Watches. Judged is what the scope holds; where an action is done in cycles, and nobody said whose growth is meant, what any process does.
@@ -87,18 +76,6 @@ impl Watcher {
         }
     }
 
-    fn stamp(engine: &Engine, record: &Record) -> Stamp {
-        let h = &record.header;
-        Stamp {
-            seq: engine.records(),
-            ts_ns: h.ts_ns,
-            tid: h.tid,
-            tgid: h.tgid,
-            kstack: h.kstack,
-            ustack: h.ustack,
-        }
-    }
-
     fn compare(&mut self, engine: &Engine, record: &Record, tally: &Tally) {
         for (kind, limit) in &self.limits.budgets {
             let peak = self.peaks.entry(*kind).or_default();
@@ -106,11 +83,11 @@ impl Watcher {
             if now <= peak.most {
                 continue;
             }
-            (peak.most, peak.at) = (now, Self::stamp(engine, record));
+            (peak.most, peak.at) = (now, Stamp::of(engine.records(), record));
             // To look at everybody with every record would take time that grows with what is held.
             if now > *limit && now >= peak.told.saturating_mul(2) {
                 peak.told = now;
-                peak.shares = census::holding(engine, *kind, self.everyone, 0);
+                peak.shares = census::of_kind(*kind, census::each(engine, self.everyone));
             }
         }
     }
@@ -130,7 +107,7 @@ impl Watcher {
         let name = record.payload::<Mark>().name;
         let name = String::from_utf8_lossy(kernel_str(&name)).into_owned();
         self.everyone |= name == Mark::FIRST_CYCLE && !self.watched;
-        let at = Self::stamp(engine, record);
+        let at = Stamp::of(engine.records(), record);
         let Some(series) = series_of(&name) else { return };
         let known = self.series.iter_mut().find(|s| s.name == series);
         match known {
@@ -143,11 +120,11 @@ impl Watcher {
         }
     }
 
-    /// Judges, at the end of the records. `place` tells the place in a program that a stamp is of, in words: what has the same words is
+    /// Judges, at the end of the records: which assertions are broken, which held, and what could not be judged. Nothing is set aside. `place` tells the place in a program that a stamp is of, in words: what has the same words is
     /// one place. Numbers of breaches go on from those of findings.
     #[must_use]
-    pub fn assess(&self, engine: &Engine, place: &dyn Fn(&Stamp) -> String) -> Assessed {
-        let mut out = Assessed::default();
+    pub fn assess(&self, engine: &Engine, place: &dyn Fn(&Stamp) -> String) -> Outcome {
+        let mut out = Outcome::default();
         let places = Places::new(place);
         for series in &self.series {
             series.assess(&self.limits, &places, &mut out);
@@ -171,7 +148,7 @@ impl Watcher {
         out
     }
 
-    fn budgets(&self, places: &Places<'_>, out: &mut Assessed) {
+    fn budgets(&self, places: &Places<'_>, out: &mut Outcome) {
         for (kind, limit) in &self.limits.budgets {
             let peak = self.peaks.get(kind).cloned().unwrap_or_default();
             if peak.most <= *limit {
@@ -191,7 +168,7 @@ impl Watcher {
         }
     }
 
-    fn ages(&self, places: &Places<'_>, out: &mut Assessed) {
+    fn ages(&self, places: &Places<'_>, out: &mut Outcome) {
         let Some(limit) = self.limits.older_ns else { return };
         if self.overdue.is_empty() {
             let text = format!("nothing is held for longer than {} s", limit as f64 / 1e9);
