@@ -55,11 +55,11 @@ impl Cycling {
         Ok(Self { cycles, link, at: At::Pausing(Instant::now()), done: 0, failed: 0 })
     }
 
-    /// Looks at what became of the action. `quiet` says that nothing that it began is left to end.
+    /// Looks at what became of the action. `quiet` is asked, when that matters, whether nothing that it began is left to end.
     ///
     /// # Errors
     /// The action cannot be run.
-    pub fn step(&mut self, quiet: bool, patience: Duration) -> anyhow::Result<Step> {
+    pub fn step(&mut self, quiet: impl FnOnce() -> bool, patience: Duration) -> anyhow::Result<Step> {
         match self.at {
             At::Acting => {
                 if let Some(status) = self.answer()? {
@@ -71,7 +71,7 @@ impl Cycling {
             }
             At::Pausing(since) => {
                 let waited = since.elapsed();
-                if waited < self.cycles.pause || !quiet && waited < patience.max(self.cycles.pause) {
+                if waited < self.cycles.pause || waited < patience.max(self.cycles.pause) && !quiet() {
                     return Ok(Step::Wait);
                 }
                 Ok(Step::Mark(self.done))
@@ -139,7 +139,7 @@ mod tests {
             std::thread::spawn(move || gemscope_live::repeat::serve(&mut other, &action[0], &action[1..]));
         let mut marks = Vec::new();
         let result = loop {
-            match cycling.step(true, Duration::ZERO) {
+            match cycling.step(|| true, Duration::ZERO) {
                 Ok(Step::Mark(n)) => {
                     marks.push(n);
                     cycling.go_on();

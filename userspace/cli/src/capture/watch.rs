@@ -379,7 +379,7 @@ impl Watch<'_> {
     /// The next cycle, when the last one is over.
     fn cycle(&mut self) -> anyhow::Result<()> {
         let Some(cycling) = &mut self.cycling else { return Ok(()) };
-        let quiet = self.recorder.learner.engine().pending() == 0;
+        let quiet = || self.recorder.learner.engine().pending() == 0;
         if let Step::Mark(done) = cycling.step(quiet, self.request.grace)? {
             self.marks.want(&format!("cycle {done}"));
             cycling.go_on();
