@@ -95,7 +95,7 @@ impl Run {
     /// What is needed to judge it elsewhere: how, what a report says of it, the names, and the records.
     #[must_use]
     pub fn into_parts(self) -> (Config, Context, Definitions, Vec<Record>) {
-        let mut context = Context::of_trace(&self.header, |p| Row::of(p).map(|row| row.blind));
+        let mut context = source::context(&self.header);
         let config = source::config(&self.header, &Options::default(), &mut context);
         let mut definitions = Definitions::new();
         definitions.extend(self.definitions());
@@ -105,7 +105,7 @@ impl Run {
     /// Judges it as a trace of it would be. `trace` is the file that it was written to, if it was.
     #[must_use]
     pub fn judge(&self, trace: Option<&Path>, options: &Options) -> Judged {
-        let mut context = Context::of_trace(&self.header, |p| Row::of(p).map(|row| row.blind));
+        let mut context = source::context(&self.header);
         context.trace = trace.map(|p| p.to_string_lossy().into_owned()).unwrap_or_default();
         let config = source::config(&self.header, options, &mut context);
         let mut judge = Judge::asserting(config, options.limits.clone());

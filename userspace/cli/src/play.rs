@@ -5,7 +5,6 @@
 use std::path::Path;
 
 use gemscope_common::{ProbeId, Record, Scope};
-use gemscope_probes::catalogue::Row;
 use gemscope_report::happening::Happening;
 use gemscope_report::scene::Scene;
 use gemscope_report::{Context, Judgement};
@@ -41,7 +40,7 @@ impl OnePass {
     /// One that has seen nothing.
     #[must_use]
     pub fn new(header: TraceHeader, options: &Options) -> Self {
-        let mut context = Context::of_trace(&header, |p| Row::of(p).map(|row| row.blind));
+        let mut context = source::context(&header);
         let scene = Scene::new(source::config(&header, options, &mut context));
         Self { scene, scope: None, at_exit: options.at_exit, context, header }
     }

@@ -16,7 +16,7 @@ use gemscope_report::{Names, escape, json, text};
 use tempfile::NamedTempFile;
 
 use crate::exit::Exit;
-use crate::ui::{Sink, Ui};
+use crate::ui::{self, Sink, Ui};
 use crate::values;
 
 /// How a report is written.
@@ -138,7 +138,7 @@ impl Reports {
         sound(wanted, pages)?;
         let mut files = Vec::with_capacity(wanted.len());
         for one in wanted {
-            let path = escape::long(one.path.as_os_str().as_encoded_bytes());
+            let path = ui::shown(&one.path);
             let target = Target::of(&one.path).with_context(|| {
                 format!("cannot write the report to `{path}`; choose another place with `--report FILE`")
             })?;
@@ -175,9 +175,8 @@ impl Reports {
             let format = format.unwrap_or(if self.json { Format::Jsonl } else { Format::Text });
             let written =
                 bytes(format, ui, names, &target, exit, page).and_then(|bytes| target.write(&bytes));
-            let written = written.with_context(|| {
-                format!("cannot write the report to `{}`", escape::long(path.as_os_str().as_encoded_bytes()))
-            });
+            let written =
+                written.with_context(|| format!("cannot write the report to `{}`", ui::shown(&path)));
             if let (Ok(()), Err(error)) = (&result, written) {
                 result = Err(error);
             }
@@ -195,7 +194,7 @@ pub fn sound(wanted: &[Wanted], pages: bool) -> anyhow::Result<()> {
         ensure!(
             !wanted.iter().take(i).any(|other| other.path == one.path),
             "two reports would go to `{}`: give each a place of its own",
-            escape::long(one.path.as_os_str().as_encoded_bytes())
+            ui::shown(&one.path)
         );
         ensure!(
             pages || one.format != Some(Format::Html),
@@ -214,7 +213,8 @@ fn bytes(
     page: &dyn Fn(&Names<'_>) -> anyhow::Result<String>,
 ) -> anyhow::Result<Vec<u8>> {
     let root = root();
-    let tests = names.tests();
+    // Only JUnit has a case for each test.
+    let tests = if format == Format::Junit { names.tests() } else { Vec::new() };
     let called: Vec<String> = tests.iter().map(Test::text).collect();
     let of = |number| names.test_of(number).and_then(|test| tests.binary_search(&test).ok());
     let setting = Setting {

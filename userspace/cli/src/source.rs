@@ -83,7 +83,7 @@ pub fn judge<R: Read + Seek + Send + 'static>(
     options: &Options,
 ) -> anyhow::Result<Judged> {
     let header = reader.header().clone();
-    let mut context = Context::of_trace(&header, |p| Row::of(p).map(|row| row.blind));
+    let mut context = context(&header);
     context.trace = name.to_owned();
     let mut judging = Judging {
         judge: Judge::asserting(config(&header, options, &mut context), options.limits.clone()),
@@ -231,6 +231,11 @@ pub fn conclude(judge: Judge, mut context: Context, definitions: Definitions) ->
     };
     judgement.apply(judge.engine(), outcome);
     Judged { judgement, judge, context, definitions }
+}
+
+/// What a report tells of what comes with this header.
+pub(crate) fn context(header: &TraceHeader) -> Context {
+    Context::of_trace(header, |p| Row::of(p).map(|row| row.blind))
 }
 
 /// How to judge what comes with this header.

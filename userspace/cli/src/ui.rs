@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use anstream::{AutoStream, ColorChoice};
 use anyhow::Context as _;
 use gemscope_report::text::Palette;
-use gemscope_report::{Names, json, plural, text};
+use gemscope_report::{Names, escape, json, plural, text};
 
 use crate::args::Color;
 
@@ -133,6 +133,12 @@ pub fn lost(drops: u64) -> String {
         0 => "none lost".to_owned(),
         n => format!("{} lost: use a bigger --ring-size", plural(n, "record", "records")),
     }
+}
+
+/// A path as it is told.
+#[must_use]
+pub fn shown(path: &Path) -> String {
+    escape::long(path.as_os_str().as_encoded_bytes())
 }
 
 /// Says something beside the report, on stderr.

@@ -8,13 +8,17 @@ use nix::unistd::Pid;
 
 /// Children of this process that live, without the helper that removes probes.
 pub fn live() -> Vec<u32> {
-    let Ok(dir) = fs::read_dir("/proc") else { return Vec::new() };
     let own = std::process::id();
-    let pids = dir.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
     let mut children: Vec<u32> =
-        pids.filter(|pid| parent_if_alive(*pid) == Some(own) && !is_helper(*pid)).collect();
+        pids().filter(|pid| parent_if_alive(*pid) == Some(own) && !is_helper(*pid)).collect();
     children.sort_unstable();
     children
+}
+
+/// Every process there is, in no order.
+pub fn pids() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten();
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
 }
 
 /// Ends every child, and what then becomes a child, without mercy. The command itself is left to be waited for.

@@ -11,12 +11,11 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use gemscope_common::Record;
 use gemscope_engine::{Engine, Finding};
-use gemscope_probes::catalogue::Row;
-use gemscope_report::{Context, Judgement, Names, escape, number, plural, size};
+use gemscope_report::{Context, Judgement, Names, number, plural, size};
 use gemscope_trace::{Definition, Definitions, Flown, TraceHeader};
 
 use crate::pipeline::Judge;
-use crate::ui;
+use crate::{source, ui};
 
 /// What the options ask for.
 #[derive(Clone, Debug)]
@@ -81,7 +80,7 @@ impl Keeper {
             flight: Some(gemscope_trace::Flight::new(plan.bytes, header.raw_addresses)?),
             plan: plan.clone(),
             header: header.clone(),
-            context: Context::of_trace(header, |p| Row::of(p).map(|row| row.blind)),
+            context: source::context(header),
             told: 0,
             written: 0,
             due: None,
@@ -261,7 +260,7 @@ fn store(
     definitions: Vec<Definition>,
 ) -> anyhow::Result<String> {
     let path = &plan.path;
-    let refused = || format!("cannot write a trace beside `{}`", shown(path));
+    let refused = || format!("cannot write a trace beside `{}`", ui::shown(path));
     let mut file = tempfile::NamedTempFile::new_in(folder(path)).with_context(refused)?;
     let summary = flown.clone().write(&mut file, header, definitions)?;
     let mut nth = 1;
@@ -277,7 +276,7 @@ fn store(
     };
     let records = plural(summary.records, "record", "records");
     let seconds = flown.span_ns() as f64 / 1e9;
-    let (name, bytes, before) = (shown(&name), size(summary.bytes), number(flown.before()));
+    let (name, bytes, before) = (ui::shown(&name), size(summary.bytes), number(flown.before()));
     Ok(format!("{records} of {seconds:.1} s in `{name}`, {bytes}, {before} before it left out"))
 }
 
@@ -299,15 +298,11 @@ pub fn check_place(path: &Path) -> anyhow::Result<()> {
     match tempfile::NamedTempFile::new_in(folder(path)) {
         Ok(_) => Ok(()),
         Err(e) => Err(e).with_context(|| {
-            format!("cannot write a trace beside `{}`: choose a folder of yours for it", shown(path))
+            format!("cannot write a trace beside `{}`: choose a folder of yours for it", ui::shown(path))
         }),
     }
 }
 
 fn folder(path: &Path) -> &Path {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-fn shown(path: &Path) -> String {
-    escape::long(path.to_string_lossy().as_bytes())
 }

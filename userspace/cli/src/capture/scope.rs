@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use gemscope_policy::Scope;
 use gemscope_report::escape;
 
+use super::children::pids;
 use super::options::cgroup_folder;
 
 /// Processes that are there already.
@@ -55,9 +56,7 @@ pub fn resolve(scopes: &[Scope]) -> anyhow::Result<Watched> {
 
 /// Processes of this name.
 fn named(name: &str) -> Vec<u32> {
-    let Ok(dir) = fs::read_dir("/proc") else { return Vec::new() };
-    let pids = dir.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(|pid| comm(*pid).is_some_and(|comm| is_called(&comm, name))).collect()
+    pids().filter(|pid| comm(*pid).is_some_and(|comm| is_called(&comm, name))).collect()
 }
 
 /// The name of a process; `None` when it is gone.

@@ -8,8 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use gemscope_common::scope;
 use gemscope_live::privileges::Invoker;
-use gemscope_probes::catalogue::Row;
-use gemscope_report::{Context, Names, escape};
+use gemscope_report::Names;
 use gemscope_trace::Reader;
 
 use crate::args::{AtExit, CheckArgs};
@@ -20,7 +19,7 @@ use crate::model::Run;
 use crate::policy::Policy;
 use crate::reports::Reports;
 use crate::source::{self, Judged, Options};
-use crate::ui::{Sink, Ui};
+use crate::ui::{self, Sink, Ui};
 use crate::values::Source;
 
 pub fn run(args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
@@ -130,7 +129,7 @@ fn command(args: &CheckArgs, policy: Policy, ui: &Ui) -> anyhow::Result<Exit> {
         None => open()?,
     };
     let Watched { judge, definitions, header, status, ending, flight, written } = watched;
-    let mut context = Context::of_trace(&header, |p| Row::of(p).map(|row| row.blind));
+    let mut context = source::context(&header);
     context.status = outcome(status, ending, &request);
     let judged = source::conclude(judge, context, definitions);
     let options =
@@ -145,7 +144,9 @@ fn command(args: &CheckArgs, policy: Policy, ui: &Ui) -> anyhow::Result<Exit> {
         let kept = flight.filter(|_| failed).is_some_and(|keeper| judged.write_flight(keeper));
         let trace = match (&apart, wanted) {
             (Some(apart), Some(path)) if failed => {
-                let why = || format!("cannot call the trace `{}`: it is in `{}`", shown(path), shown(apart));
+                let why = || {
+                    format!("cannot call the trace `{}`: it is in `{}`", ui::shown(path), ui::shown(apart))
+                };
                 fs::rename(apart, path).with_context(why)?;
                 Some(path)
             }
@@ -180,10 +181,6 @@ fn beside(path: &Path) -> PathBuf {
 fn remove(path: &PathBuf) {
     // One that is not there was not created.
     let _ = fs::remove_file(path);
-}
-
-fn shown(path: &Path) -> String {
-    escape::long(path.to_string_lossy().as_bytes())
 }
 
 /// What became of the command, in words.

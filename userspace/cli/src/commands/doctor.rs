@@ -49,13 +49,12 @@ pub fn run(args: &DoctorArgs, _ui: &Ui) -> anyhow::Result<Exit> {
 
 /// The facts of a kernel from its files.
 fn on_disk(path: &Path, modules: Option<&Path>) -> anyhow::Result<KernelFacts> {
-    let shown = escape::long(path.to_string_lossy().as_bytes());
+    let shown = ui::shown(path);
     let bytes = fs::read(path).with_context(|| format!("cannot read the kernel image `{shown}`"))?;
     let mut found = Vec::new();
     if let Some(dir) = modules {
-        find_modules(dir, 0, &mut found).with_context(|| {
-            format!("cannot read the modules in `{}`", escape::long(dir.to_string_lossy().as_bytes()))
-        })?;
+        find_modules(dir, 0, &mut found)
+            .with_context(|| format!("cannot read the modules in `{}`", ui::shown(dir)))?;
         found.sort();
     }
     image::facts(&bytes, found).with_context(|| format!("cannot answer for `{shown}`"))

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use gemscope_common::Profile;
 use gemscope_model::{BUILTIN, Era, Limits, Scenario, builtin};
-use gemscope_report::{escape, json, plural, size};
+use gemscope_report::{json, plural, size};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::args::ExploreArgs;
@@ -116,7 +116,7 @@ fn tell(
 /// Writes the shortest bad interleaving as a trace, if that was asked for.
 fn write(explored: &Explored<'_>, args: &ExploreArgs) -> anyhow::Result<()> {
     let Some(path) = &args.output else { return Ok(()) };
-    let shown = escape::long(path.to_string_lossy().as_bytes());
+    let shown = ui::shown(path);
     let Some(worst) = explore::worst(&explored.outcome) else {
         ui::say(&format!("nothing goes wrong: `{shown}` is not written"));
         return Ok(());

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use gemscope_common::scope;
 use gemscope_policy::Limits;
-use gemscope_probes::catalogue::Row;
-use gemscope_report::{Context, escape, plural, size};
+use gemscope_report::{Context, plural, size};
 use gemscope_trace::Definitions;
 
 use crate::args::{FlightArgs, RecordArgs};
@@ -61,7 +60,7 @@ pub fn run(args: RecordArgs, ui: &Ui) -> anyhow::Result<Exit> {
     };
     if let Some(keeper) = watched.flight {
         let written = keeper.finish(args.flight.at_end, &watched.judge, &watched.definitions);
-        let context = Context::of_trace(&watched.header, |p| Row::of(p).map(|row| row.blind));
+        let context = source::context(&watched.header);
         found(watched.judge, context, watched.definitions, ui)?;
         leave();
         return Ok(if written { Exit::Clean } else { Exit::CannotRun });
@@ -111,6 +110,6 @@ fn found(judge: Judge, context: Context, definitions: Definitions, ui: &Ui) -> a
 }
 
 fn judge_it(path: &Path) -> anyhow::Result<Exit> {
-    ui::say(&format!("judge it: gemscope replay {}", escape::long(path.to_string_lossy().as_bytes())));
+    ui::say(&format!("judge it: gemscope replay {}", ui::shown(path)));
     Ok(Exit::Clean)
 }

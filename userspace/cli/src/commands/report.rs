@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::model::Run;
 use crate::play::{self, Played};
 use crate::source::Options;
-use crate::ui::Sink;
+use crate::ui::{self, Sink};
 
 pub fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
     let run = match &args.source {
@@ -44,7 +44,7 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
 pub fn page_beside(player: &Input<'_>, options: &Options, told: &Names<'_>) -> anyhow::Result<String> {
     let again = match player {
         Input::Trace(file) => {
-            let file = quoted(&escape::long(file.as_os_str().as_encoded_bytes()));
+            let file = quoted(&ui::shown(file));
             vec![format!("gemscope replay {file}"), format!("gemscope replay --events {file}")]
         }
         Input::Model(_) => Vec::new(),
@@ -152,7 +152,7 @@ fn again(args: &ReportArgs) -> Vec<String> {
         }
         (None, file) => {
             let file = file.as_deref().unwrap_or(Path::new("FILE"));
-            let file = quoted(&escape::long(file.as_os_str().as_encoded_bytes()));
+            let file = quoted(&ui::shown(file));
             vec![
                 format!("gemscope replay {file}{profile}{at_exit}"),
                 format!("gemscope replay --events {file}{profile}{at_exit}"),

@@ -6,13 +6,12 @@ use std::path::Path;
 use anyhow::Context as _;
 use gemscope_live::privileges::{self, Invoker};
 use gemscope_live::snapshot as live;
-use gemscope_report::escape;
 use gemscope_report::snapshot::{self, Selection};
 
 use crate::args::snapshot::SnapshotArgs;
 use crate::exit::Exit;
 use crate::snapshot::join;
-use crate::ui::{Sink, Ui};
+use crate::ui::{self, Sink, Ui};
 
 pub fn run(args: &SnapshotArgs, ui: &Ui) -> anyhow::Result<Exit> {
     if let [before, after] = args.diff.as_slice() {
@@ -43,7 +42,7 @@ pub fn run(args: &SnapshotArgs, ui: &Ui) -> anyhow::Result<Exit> {
 
 fn diff(before: &Path, after: &Path, args: &SnapshotArgs, ui: &Ui) -> anyhow::Result<Exit> {
     let read = |path: &Path| -> anyhow::Result<_> {
-        let shown = escape::long(path.to_string_lossy().as_bytes());
+        let shown = ui::shown(path);
         let bytes = fs::read(path).with_context(|| format!("cannot open `{shown}`"))?;
         snapshot::read(&bytes).with_context(|| format!("cannot compare `{shown}`"))
     };

@@ -194,7 +194,7 @@ impl Policy {
         found: &[&Subject],
     ) -> Option<Baseline> {
         let names = judged.names();
-        let shown = escape::long(base.path.as_os_str().as_encoded_bytes());
+        let shown = ui::shown(&base.path);
         if let Some(why) = not_whole(&names) {
             self.written.push(Writing::Say(format!("the baseline `{shown}` stays as it is: {why}")));
             return known;

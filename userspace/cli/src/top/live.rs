@@ -6,17 +6,16 @@ use anyhow::Context as _;
 use gemscope_common::{Mark, ProbeId, scope};
 use gemscope_live::privileges::Invoker;
 use gemscope_live::{Session, Tail, monotonic_ns};
-use gemscope_probes::catalogue::Row;
 use gemscope_report::scene::Scene;
 use gemscope_report::survey::World;
-use gemscope_report::{Context, escape, plural, size};
+use gemscope_report::{Context, plural, size};
 use gemscope_tui::{Action, ScanAge, Status};
 
 use super::driver::Driver;
 use super::stage::{Crew, Stage};
 use crate::args::TopArgs;
 use crate::capture::{self, Facts, Output, Recorder, Written};
-use crate::ui;
+use crate::{source, ui};
 
 /// How often what only the kernel knows is asked for.
 const COUNTED: Duration = Duration::from_secs(1);
@@ -73,7 +72,7 @@ impl Live {
         let crew = Crew::start(stage, batches.clone(), session.take_definitions())
             .context("cannot start a thread")?;
         Ok(Self {
-            context: Context::of_trace(&header, |p| Row::of(p).map(|row| row.blind)),
+            context: source::context(&header),
             session,
             crew,
             batches,
@@ -176,6 +175,6 @@ impl Driver for Live {
 fn written(written: &Written) {
     // Why it was not written was said when that happened.
     let Some(summary) = &written.summary else { return };
-    let path = escape::long(written.path.to_string_lossy().as_bytes());
+    let path = ui::shown(&written.path);
     ui::say(&format!("{} in {path}; judge it: gemscope replay {path}", size(summary.bytes)));
 }

@@ -13,8 +13,7 @@ mod text;
 
 use std::time::{Duration, Instant};
 
-use gemscope_probes::catalogue::Row;
-use gemscope_report::{Context, escape};
+use gemscope_report::escape;
 use gemscope_trace::Reader;
 use gemscope_tui::{Action, App};
 use ratatui::crossterm::event::{Event, KeyCode, KeyModifiers};
@@ -66,7 +65,7 @@ fn recording(args: &TopArgs) -> anyhow::Result<Option<Replay>> {
     if let Some(path) = &args.replay {
         let reader = Reader::open(path)?;
         let (header, definitions) = (reader.header().clone(), reader.definitions().clone());
-        let mut context = Context::of_trace(&header, |p| Row::of(p).map(|row| row.blind));
+        let mut context = source::context(&header);
         context.trace = path.to_string_lossy().into_owned();
         let config = source::config(&header, &source::Options::default(), &mut context);
         let ending = Ending::of(&reader);

@@ -6,7 +6,6 @@ use std::{fs::File, sync::Arc};
 
 use anyhow::bail;
 use gemscope_common::Record;
-use gemscope_probes::catalogue::Row;
 use gemscope_report::Context;
 use gemscope_report::export::{Feed, Now, Told};
 use gemscope_report::survey::World;
@@ -72,7 +71,7 @@ impl Pump {
 
     fn new<R: Read + Seek + Send + 'static>(reader: Reader<R>, name: String) -> anyhow::Result<Self> {
         let header = reader.header().clone();
-        let mut context = Context::of_trace(&header, |p| Row::of(p).map(|row| row.blind));
+        let mut context = source::context(&header);
         context.trace = name;
         let feed = Feed::new(source::config(&header, &Options::default(), &mut context));
         let ending = Ending::of(&reader);
