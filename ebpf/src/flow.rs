@@ -131,8 +131,8 @@ pub fn emit<P: Copy + 'static>(head: &Head, payload: &P) {
         cpu: unsafe { bpf_get_smp_processor_id() } as u32,
     };
     entry.write(Wire { header, payload: *payload });
-    // Its return is soon enough to ask whether the reader should come.
-    if head.phase == Phase::Entry {
+    // Whether the reader should come is asked often enough by what has no bracket; it also comes by itself.
+    if head.phase != Phase::Point {
         entry.submit(u64::from(BPF_RB_NO_WAKEUP));
         return;
     }
