@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use gemscope_vm::tool;
 use serde_json::Value;
 
@@ -22,13 +22,24 @@ const NAMES: &[&str] = &["licen", "copying", "copyright", "notice", "unlicense"]
 pub fn licences(root: &Path) -> Result<String> {
     let mut tree = setup::cargo();
     tree.current_dir(root).args(["tree", "--package", "gemscope", "--edges", "normal", "--prefix", "none"]);
-    tree.args(["--target", TARGET, "--offline", "--locked", "--format", "{p}\t{l}\t{r}"]);
+    tree.args(["--target", TARGET, "--locked", "--format", "{p}\t{l}\t{r}"]);
     let told = String::from_utf8_lossy(&tool::output(&mut tree)?.stdout).into_owned();
     let linked: BTreeSet<&str> = told.lines().filter_map(foreign).collect();
+    // Libraries of other platforms are in no binary, and need not be on this machine.
     let mut metadata = setup::cargo();
-    metadata.current_dir(root).args(["metadata", "--format-version=1", "--offline", "--locked"]);
+    metadata.current_dir(root).args([
+        "metadata",
+        "--format-version=1",
+        "--locked",
+        "--filter-platform",
+        TARGET,
+    ]);
     let metadata: Value = serde_json::from_slice(&tool::output(&mut metadata)?.stdout)
         .context("cargo's own description cannot be read")?;
+    let known: BTreeSet<String> = packages(&metadata).map(|(name, _)| name).collect();
+    let missing: Vec<&str> =
+        linked.iter().map(|line| name(line)).filter(|name| !known.contains(*name)).collect();
+    ensure!(missing.is_empty(), "cargo does not tell where the sources are of {}", missing.join(", "));
     let mut text = String::from("gemscope is linked with these libraries:\n\n");
     for line in &linked {
         let mut words = line.split('\t');
@@ -50,16 +61,27 @@ fn foreign(line: &str) -> Option<&str> {
     (!line.trim().is_empty() && !name.contains('/')).then_some(line)
 }
 
+/// A library's name and version, of its line.
+fn name(line: &str) -> &str {
+    // Libraries that are run by the compiler have a word behind.
+    let name = line.split('\t').next().unwrap_or_default();
+    name.strip_suffix(" (proc-macro)").unwrap_or(name)
+}
+
+/// Every library by name and version as cargo's tree has them, and the folder of its sources.
+fn packages(metadata: &Value) -> impl Iterator<Item = (String, &Path)> {
+    metadata["packages"].as_array().into_iter().flatten().filter_map(|package| {
+        let field = |name: &str| package[name].as_str().unwrap_or_default();
+        let folder = Path::new(field("manifest_path")).parent()?;
+        Some((format!("{} v{}", field("name"), field("version")), folder))
+    })
+}
+
 /// Each text of a licence with the libraries it is of.
 fn texts(metadata: &Value, linked: &BTreeSet<&str>) -> BTreeMap<String, BTreeSet<String>> {
-    let is_linked = |name: &str| linked.iter().any(|line| line.split('\t').next() == Some(name));
+    let linked: BTreeSet<&str> = linked.iter().map(|line| name(line)).collect();
     let mut texts: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for package in metadata["packages"].as_array().into_iter().flatten() {
-        let field = |name: &str| package[name].as_str().unwrap_or_default();
-        let name = format!("{} v{}", field("name"), field("version"));
-        let Some(folder) = Path::new(field("manifest_path")).parent().filter(|_| is_linked(&name)) else {
-            continue;
-        };
+    for (name, folder) in packages(metadata).filter(|(name, _)| linked.contains(name.as_str())) {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let file = entry.file_name().to_string_lossy().to_lowercase();
             if NAMES.iter().any(|begin| file.starts_with(begin))
