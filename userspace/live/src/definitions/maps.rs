@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
@@ -32,7 +32,7 @@ pub(super) struct Mapping {
     start: u64,
     end: u64,
     offset: u64,
-    elf: Rc<Elf>,
+    elf: Arc<Elf>,
 }
 
 /// The executable mappings of a process.
@@ -44,14 +44,14 @@ pub(super) struct Maps {
 /// An address in terms of the file that is mapped there.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
-    pub(super) elf: Rc<Elf>,
+    pub(super) elf: Arc<Elf>,
     pub(super) offset: u64,
 }
 
 /// The ELF files met so far, by device and inode.
 #[derive(Debug, Default)]
 pub(super) struct Elves {
-    by_inode: FxHashMap<(u64, u64, Vec<u8>), Rc<Elf>>,
+    by_inode: FxHashMap<(u64, u64, Vec<u8>), Arc<Elf>>,
     open: usize,
 }
 
@@ -75,19 +75,19 @@ impl Maps {
     /// What is mapped at an address.
     pub(super) fn find(&self, addr: u64) -> Option<Place> {
         let mapping = self.mappings.iter().find(|m| m.start <= addr && addr < m.end)?;
-        Some(Place { elf: Rc::clone(&mapping.elf), offset: addr - mapping.start + mapping.offset })
+        Some(Place { elf: Arc::clone(&mapping.elf), offset: addr - mapping.start + mapping.offset })
     }
 }
 
 impl Elves {
-    fn get(&mut self, proc: &Path, inode: u64, path: &[u8]) -> Rc<Elf> {
+    fn get(&mut self, proc: &Path, inode: u64, path: &[u8]) -> Arc<Elf> {
         let relative = path.strip_prefix(b"/").unwrap_or(path);
         // As the process sees it: it may live in another mount namespace.
         let seen = proc.join("root").join(PathBuf::from(std::ffi::OsString::from_vec(relative.to_vec())));
         let stat = fs::metadata(&seen).ok().filter(|stat| stat.ino() == inode);
         let key = (stat.as_ref().map_or(0, std::fs::Metadata::dev), inode, path.to_vec());
         if let Some(elf) = self.by_inode.get(&key) {
-            return Rc::clone(elf);
+            return Arc::clone(elf);
         }
         // A file that is not the mapped one (replaced, or removed) would give wrong names.
         let file = stat.filter(|_| self.open < OPEN_FILES).and_then(|_| File::open(&seen).ok());
@@ -96,8 +96,8 @@ impl Elves {
             Some(file) => PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())),
             None => PathBuf::from(std::ffi::OsStr::from_bytes(path)),
         };
-        let elf = Rc::new(Elf { id: self.by_inode.len(), name: path.to_vec(), path: path_now, _file: file });
-        self.by_inode.insert(key, Rc::clone(&elf));
+        let elf = Arc::new(Elf { id: self.by_inode.len(), name: path.to_vec(), path: path_now, _file: file });
+        self.by_inode.insert(key, Arc::clone(&elf));
         elf
     }
 }

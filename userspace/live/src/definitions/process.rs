@@ -7,11 +7,10 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use gemscope_common::{COMM_LEN, kernel_str};
-use gemscope_trace::{Definition, Name, Process, Runner};
+use gemscope_trace::{Name, Process, Runner};
 use rustc_hash::FxHashMap;
 
 use super::maps::{Elves, Maps, Place};
-use super::test_cases;
 
 /// Processes that have ended and are still remembered: those that were defined, with what was mapped in them, and as many others,
 /// whose children may live on.
@@ -30,6 +29,15 @@ pub(super) struct Processes {
     ended: VecDeque<u32>,
     ended_undefined: VecDeque<u32>,
     elves: Elves,
+}
+
+/// What is told of a process.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// What it is.
+    Process(Process),
+    /// It is a test runner: where it was at its start, and where it is.
+    Runner { runner: Runner, process: Process, cwd: [Option<PathBuf>; 2] },
 }
 
 #[derive(Debug, Default)]
@@ -101,9 +109,9 @@ impl Processes {
         }
     }
 
-    /// A process does something that records tell of. Gives its definition the first time, with those of its ancestors that have none
-    /// yet, and the tests of the runners among them.
-    pub(super) fn define(&mut self, tgid: u32) -> Vec<Definition> {
+    /// A process does something that records tell of. Tells of it the first time, of its ancestors that were not told of yet, and of the
+    /// runners among them.
+    pub(super) fn define(&mut self, tgid: u32) -> Vec<Told> {
         let elves = &mut self.elves;
         let known = self.known.entry(tgid).or_insert_with(|| Known {
             process: read(tgid).unwrap_or_else(|| Process { tgid, ..Process::default() }),
@@ -123,13 +131,13 @@ impl Processes {
         }
         let process = known.process.clone();
         let (parent, born_ns) = (process.parent, process.born_ns);
-        let mut definitions = vec![Definition::Process(process)];
-        self.define_ancestors(parent, born_ns, &mut definitions);
-        definitions
+        let mut told = vec![Told::Process(process)];
+        self.define_ancestors(parent, born_ns, &mut told);
+        told
     }
 
     /// The parent of a process that was made at this time, and so on up to this program or the first process.
-    fn define_ancestors(&mut self, parent: u32, born_ns: u64, definitions: &mut Vec<Definition>) {
+    fn define_ancestors(&mut self, parent: u32, born_ns: u64, told: &mut Vec<Told>) {
         let (mut tgid, mut child_born_ns) = (parent, born_ns);
         for _ in 0..GENERATIONS {
             if tgid <= 1 || tgid == std::process::id() {
@@ -146,11 +154,11 @@ impl Processes {
             if known.process.born_ns > child_born_ns || std::mem::replace(&mut known.defined, true) {
                 return;
             }
-            definitions.push(Definition::Process(known.process.clone()));
+            told.push(Told::Process(known.process.clone()));
             if let Some(runner) = Runner::of(&known.process.cmdline) {
                 let now = if known.ended { None } else { cwd(tgid) };
-                let cases = test_cases::read(runner, &known.process, [known.cwd.as_deref(), now.as_deref()]);
-                definitions.extend(cases.into_iter().map(Definition::TestCase));
+                let process = known.process.clone();
+                told.push(Told::Runner { runner, process, cwd: [known.cwd.clone(), now] });
             }
             (tgid, child_born_ns) = (known.process.parent, known.process.born_ns);
         }
@@ -248,13 +256,13 @@ mod tests {
         bytes
     }
 
-    /// The processes among definitions.
-    fn processes_of(definitions: Vec<Definition>) -> Vec<Process> {
-        let process = |definition| match definition {
-            Definition::Process(process) => Some(process),
-            _ => None,
+    /// The processes that are told of.
+    fn processes_of(told: Vec<Told>) -> Vec<Process> {
+        let process = |told| match told {
+            Told::Process(process) => Some(process),
+            Told::Runner { .. } => None,
         };
-        definitions.into_iter().filter_map(process).collect()
+        told.into_iter().filter_map(process).collect()
     }
 
     #[test]

@@ -54,8 +54,6 @@ impl<'a> KernelSymbols<'a> {
 /// The functions of programs.
 pub(super) struct UserSymbols {
     symbolizer: Symbolizer,
-    /// Per process: addresses that have been asked for.
-    known: FxHashMap<u32, FxHashSet<u64>>,
     /// Per file and offset: processes share files.
     found: FxHashMap<(usize, u64), Found>,
 }
@@ -73,18 +71,8 @@ impl UserSymbols {
     pub(super) fn new() -> Self {
         Self {
             symbolizer: Symbolizer::builder().enable_auto_reload(false).build(),
-            known: FxHashMap::default(),
             found: FxHashMap::default(),
         }
-    }
-
-    /// The process has other things mapped now.
-    pub(super) fn forget(&mut self, tgid: u32) {
-        self.known.remove(&tgid);
-    }
-
-    pub(super) fn is_new(&mut self, tgid: u32, addr: u64) -> bool {
-        self.known.entry(tgid).or_default().insert(addr)
     }
 
     /// The symbol at an address of a process, as far as it is known: the file's name and the place in it at least.
@@ -193,11 +181,7 @@ mod tests {
         let maps = Maps::read(std::process::id(), &mut Elves::default()).unwrap();
         let addr = a_function_with_a_name as fn() -> u64 as usize as u64;
         let mut user = UserSymbols::new();
-        assert!(user.is_new(1, addr));
         let symbol = user.define(1, addr, false, maps.find(addr).as_ref()).unwrap();
         assert!(symbol.name.to_str_lossy().contains("a_function_with_a_name"), "{symbol:?}");
-        assert!(!user.is_new(1, addr));
-        user.forget(1);
-        assert!(user.is_new(1, addr));
     }
 }
