@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::thread::JoinHandle;
 
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use rustix::pipe::PipeFlags;
 
@@ -84,6 +85,8 @@ pub fn hold(argv: &[OsString], invoker: Option<&Invoker>, given: &Given) -> Resu
     let wait_at_gate = move || -> io::Result<()> {
         drop_fd(other_end);
         keep.map_or(Ok(()), keep_fd)?;
+        // What gemscope waits for by itself is blocked here, and would be for the command: nobody could end or interrupt it.
+        SigSet::empty().thread_set_mask()?;
         rustix::io::write(&pid_out, &std::process::id().to_ne_bytes())?;
         let mut byte = [0];
         if rustix::io::read(&gate_in, &mut byte)? == 0 {
@@ -91,7 +94,7 @@ pub fn hold(argv: &[OsString], invoker: Option<&Invoker>, given: &Given) -> Resu
         }
         user.as_ref().map_or(Ok(()), Invoker::become_user)
     };
-    // SAFETY: between fork and exec only system calls are made: write, read, close and the change of user, on memory
+    // SAFETY: between fork and exec only system calls are made: write, read, close, the change of the mask and of the user, on memory
     // that was prepared before; nothing allocates or takes a lock.
     unsafe { command.pre_exec(wait_at_gate) };
 
@@ -187,7 +190,7 @@ impl Running {
     /// # Errors
     /// It has ended, or may not be signalled.
     pub fn signal(&self, signal: i32) -> io::Result<()> {
-        let signal = nix::sys::signal::Signal::try_from(signal).map_err(io::Error::from)?;
+        let signal = Signal::try_from(signal).map_err(io::Error::from)?;
         Ok(nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.child.id() as i32), signal)?)
     }
 }
@@ -236,6 +239,18 @@ mod tests {
         let mut running = held.release().unwrap();
         assert_eq!(running.pid(), pid);
         assert!(running.wait().unwrap().success());
+    }
+
+    #[test]
+    fn what_is_blocked_here_ends_the_command() {
+        use std::os::unix::process::ExitStatusExt as _;
+
+        let term = SigSet::from(Signal::SIGTERM);
+        term.thread_block().unwrap();
+        let argv = ["/bin/sh", "-c", "kill -TERM $$; exit 3"].map(OsString::from);
+        let status = hold(&argv, None, &Given::default()).unwrap().release().unwrap().wait().unwrap();
+        term.thread_unblock().unwrap();
+        assert_eq!(status.signal(), Some(libc::SIGTERM));
     }
 
     #[test]
