@@ -91,8 +91,8 @@ Register-ArgumentCompleter -Native -CommandName 'gemscope' -ScriptBlock {
             [CompletionResult]::new('--trace', '--trace', [CompletionResultType]::ParameterName, 'Judge this trace instead of running a command')
             [CompletionResult]::new('--source', '--source', [CompletionResultType]::ParameterName, 'Take the records of one run of a scenario in the model instead of the kernel''s: `model:SCENARIO[@PROFILE]`, as in `gemscope explore`')
             [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Which interleaving runs: the same number always gives the same one')
-            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write a trace too')
-            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write a trace too')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write a trace too; without CMD, `-` is stdout')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write a trace too; without CMD, `-` is stdout')
             [CompletionResult]::new('--trace-on-failure', '--trace-on-failure', [CompletionResultType]::ParameterName, 'Write a trace, and keep it only if the verdict is not clean')
             [CompletionResult]::new('--trace-limit', '--trace-limit', [CompletionResultType]::ParameterName, 'Keep at most this much for that trace, as 64M: its end, in memory; without it, the whole trace goes to the disk first')
             [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'Write a report to this file, `-` for stdout, as text, jsonl, junit, sarif, ktap, github, markdown or html; without FORMAT the report that goes to stderr else. May be given several times')
@@ -146,8 +146,8 @@ Register-ArgumentCompleter -Native -CommandName 'gemscope' -ScriptBlock {
             break
         }
         'gemscope;record' {
-            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The trace to write')
-            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The trace to write')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The trace to write; without CMD, `-` is stdout')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The trace to write; without CMD, `-` is stdout')
             [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Stop after this many seconds')
             [CompletionResult]::new('--duration', '--duration', [CompletionResultType]::ParameterName, 'Stop after this many seconds')
             [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'Wait this long for the kernel to finish what the command began, in milliseconds')
@@ -279,8 +279,8 @@ Register-ArgumentCompleter -Native -CommandName 'gemscope' -ScriptBlock {
         }
         'gemscope;explore' {
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'By the rules of this kernel: a profile, and +FEATURE or -FEATURE after it; `all` is every profile; may be given again [default: the newest]')
-            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the shortest bad interleaving as a trace')
-            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the shortest bad interleaving as a trace')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the shortest bad interleaving as a trace; with `-` to stdout, and what is told to stderr')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the shortest bad interleaving as a trace; with `-` to stdout, and what is told to stderr')
             [CompletionResult]::new('--memory', '--memory', [CompletionResultType]::ParameterName, 'Memory for states, as 512M or 8G')
             [CompletionResult]::new('-j', '-j', [CompletionResultType]::ParameterName, 'Threads to work with [default: one for each processor]')
             [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Threads to work with [default: one for each processor]')

@@ -85,8 +85,8 @@ set edit:completion:arg-completer[gemscope] = {|@words|
             cand --trace 'Judge this trace instead of running a command'
             cand --source 'Take the records of one run of a scenario in the model instead of the kernel''s: `model:SCENARIO[@PROFILE]`, as in `gemscope explore`'
             cand --seed 'Which interleaving runs: the same number always gives the same one'
-            cand -o 'Write a trace too'
-            cand --output 'Write a trace too'
+            cand -o 'Write a trace too; without CMD, `-` is stdout'
+            cand --output 'Write a trace too; without CMD, `-` is stdout'
             cand --trace-on-failure 'Write a trace, and keep it only if the verdict is not clean'
             cand --trace-limit 'Keep at most this much for that trace, as 64M: its end, in memory; without it, the whole trace goes to the disk first'
             cand --report 'Write a report to this file, `-` for stdout, as text, jsonl, junit, sarif, ktap, github, markdown or html; without FORMAT the report that goes to stderr else. May be given several times'
@@ -139,8 +139,8 @@ set edit:completion:arg-completer[gemscope] = {|@words|
             cand --version 'Print version'
         }
         &'gemscope;record'= {
-            cand -o 'The trace to write'
-            cand --output 'The trace to write'
+            cand -o 'The trace to write; without CMD, `-` is stdout'
+            cand --output 'The trace to write; without CMD, `-` is stdout'
             cand -d 'Stop after this many seconds'
             cand --duration 'Stop after this many seconds'
             cand --grace 'Wait this long for the kernel to finish what the command began, in milliseconds'
@@ -266,8 +266,8 @@ set edit:completion:arg-completer[gemscope] = {|@words|
         }
         &'gemscope;explore'= {
             cand --profile 'By the rules of this kernel: a profile, and +FEATURE or -FEATURE after it; `all` is every profile; may be given again [default: the newest]'
-            cand -o 'Write the shortest bad interleaving as a trace'
-            cand --output 'Write the shortest bad interleaving as a trace'
+            cand -o 'Write the shortest bad interleaving as a trace; with `-` to stdout, and what is told to stderr'
+            cand --output 'Write the shortest bad interleaving as a trace; with `-` to stdout, and what is told to stderr'
             cand --memory 'Memory for states, as 512M or 8G'
             cand -j 'Threads to work with [default: one for each processor]'
             cand --jobs 'Threads to work with [default: one for each processor]'

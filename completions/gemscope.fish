@@ -78,7 +78,7 @@ complete -c gemscope -n "__fish_gemscope_using_subcommand top" -s V -l version -
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l trace -d 'Judge this trace instead of running a command' -r -F
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l source -d 'Take the records of one run of a scenario in the model instead of the kernel\'s: `model:SCENARIO[@PROFILE]`, as in `gemscope explore`' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l seed -d 'Which interleaving runs: the same number always gives the same one' -r
-complete -c gemscope -n "__fish_gemscope_using_subcommand check" -s o -l output -d 'Write a trace too' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -s o -l output -d 'Write a trace too; without CMD, `-` is stdout' -r -F
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l trace-on-failure -d 'Write a trace, and keep it only if the verdict is not clean' -r -F
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l trace-limit -d 'Keep at most this much for that trace, as 64M: its end, in memory; without it, the whole trace goes to the disk first' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l report -d 'Write a report to this file, `-` for stdout, as text, jsonl, junit, sarif, ktap, github, markdown or html; without FORMAT the report that goes to stderr else. May be given several times' -r
@@ -129,7 +129,7 @@ complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l no-stacks -d
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -s v -l verbose -d 'Tell what is being done; twice, also what the programs in the kernel say'
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -s V -l version -d 'Print version'
-complete -c gemscope -n "__fish_gemscope_using_subcommand record" -s o -l output -d 'The trace to write' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand record" -s o -l output -d 'The trace to write; without CMD, `-` is stdout' -r -F
 complete -c gemscope -n "__fish_gemscope_using_subcommand record" -s d -l duration -d 'Stop after this many seconds' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l grace -d 'Wait this long for the kernel to finish what the command began, in milliseconds' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand record" -l ring -d 'Keep the last records in memory, this much of encoded trace, as 64M; write them when something is found. The buffer of the kernel is --ring-size' -r
@@ -249,7 +249,7 @@ complete -c gemscope -n "__fish_gemscope_using_subcommand report" -s v -l verbos
 complete -c gemscope -n "__fish_gemscope_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gemscope -n "__fish_gemscope_using_subcommand report" -s V -l version -d 'Print version'
 complete -c gemscope -n "__fish_gemscope_using_subcommand explore" -l profile -d 'By the rules of this kernel: a profile, and +FEATURE or -FEATURE after it; `all` is every profile; may be given again [default: the newest]' -r
-complete -c gemscope -n "__fish_gemscope_using_subcommand explore" -s o -l output -d 'Write the shortest bad interleaving as a trace' -r -F
+complete -c gemscope -n "__fish_gemscope_using_subcommand explore" -s o -l output -d 'Write the shortest bad interleaving as a trace; with `-` to stdout, and what is told to stderr' -r -F
 complete -c gemscope -n "__fish_gemscope_using_subcommand explore" -l memory -d 'Memory for states, as 512M or 8G' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand explore" -s j -l jobs -d 'Threads to work with [default: one for each processor]' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand explore" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'

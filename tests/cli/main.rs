@@ -16,6 +16,7 @@ mod readme;
 mod report;
 mod sequences;
 mod snapshot;
+mod stdout;
 mod top;
 mod what_if;
 

@@ -10,10 +10,11 @@ use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use gemscope_common::{ProbeId, Profile, scope};
 use gemscope_model::Era;
 
+use crate::place::Place;
 use crate::reports::{self, Wanted};
 use crate::values::{self, Eras, Source};
 
@@ -144,11 +145,11 @@ pub struct CheckArgs {
     /// The model instead of a kernel
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Write a trace too
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
+    /// Write a trace too; without CMD, `-` is stdout
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub output: Option<Place>,
     /// Write a trace, and keep it only if the verdict is not clean
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "trace"])]
+    #[arg(long, value_name = "FILE", value_parser = values::file(), conflicts_with_all = ["output", "trace"])]
     pub trace_on_failure: Option<PathBuf>,
     /// Keep at most this much for that trace, as 64M: its end, in memory; without it, the whole trace goes to the disk first
     #[arg(long, value_name = "SIZE", value_parser = values::flight, requires = "trace_on_failure")]
@@ -215,9 +216,9 @@ Exit codes are about the verdict only; the report tells CMD's own status:
                         FILE.2, FILE.3 and so on. No file is written over."
 )]
 pub struct RecordArgs {
-    /// The trace to write
-    #[arg(short, long, value_name = "FILE")]
-    pub output: PathBuf,
+    /// The trace to write; without CMD, `-` is stdout
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub output: Place,
     /// Stop after this many seconds
     #[arg(short, long, value_name = "SECS", value_parser = values::seconds, conflicts_with = "source")]
     pub duration: Option<f64>,
@@ -293,9 +294,9 @@ pub struct ExploreArgs {
     /// again [default: the newest]
     #[arg(long, value_name = "PROFILE", value_parser = values::eras, requires = "scenario")]
     pub profile: Vec<Eras>,
-    /// Write the shortest bad interleaving as a trace
-    #[arg(short, long, value_name = "FILE", requires = "scenario")]
-    pub output: Option<PathBuf>,
+    /// Write the shortest bad interleaving as a trace; with `-` to stdout, and what is told to stderr
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::AnyPath, requires = "scenario")]
+    pub output: Option<Place>,
     /// Memory for states, as 512M or 8G
     #[arg(long, value_name = "SIZE", value_parser = values::memory, default_value = "2G")]
     pub memory: usize,

@@ -14,6 +14,7 @@ mod fixture;
 mod mistake;
 mod model;
 pub mod pipeline;
+mod place;
 mod play;
 mod policy;
 mod reports;

@@ -17,6 +17,7 @@ use gemscope_trace::{
 use crate::args::ModelArgs;
 use crate::explore::{self, Crew};
 use crate::pipeline::Judge;
+use crate::place::Place;
 use crate::play::{OnePass, Played};
 use crate::source::{self, Judged, Options};
 use crate::values::Source;
@@ -131,9 +132,9 @@ impl Run {
     /// Writes it as a trace.
     ///
     /// # Errors
-    /// The file cannot be written.
-    pub fn write(&self, path: &Path) -> anyhow::Result<Summary> {
-        self.fill(Writer::create(path, &self.header)?)
+    /// It cannot be written there.
+    pub fn write(&self, place: &Place) -> anyhow::Result<Summary> {
+        self.fill(place.trace(&self.header)?)
     }
 
     /// The bytes of such a trace.

@@ -4,6 +4,7 @@
 //! written beside its place and renamed into it, where the place allows: nobody ever reads half of a report. What is in a report is
 //! the business of `gemscope_report`.
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Seek as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -16,7 +17,8 @@ use gemscope_report::{Names, escape, json, text};
 use tempfile::NamedTempFile;
 
 use crate::exit::Exit;
-use crate::ui::{self, Sink, Ui};
+use crate::place::Place;
+use crate::ui::{Sink, Ui};
 use crate::{beside, values};
 
 /// How a report is written.
@@ -71,22 +73,21 @@ impl Format {
 pub struct Wanted {
     /// how; `None` is as it would go to the terminal
     format: Option<Format>,
-    /// `-` is standard output
-    path: PathBuf,
+    place: Place,
 }
 
 impl Wanted {
-    /// Its file; `None` for stdout.
+    /// Where it goes.
     #[must_use]
-    pub fn into_file(self) -> Option<PathBuf> {
-        (self.path != Path::new("-")).then_some(self.path)
+    pub const fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The same, where its path begins at a folder.
     #[must_use]
     pub fn below(self, folder: &Path) -> Self {
-        let path = if self.path == Path::new("-") { self.path } else { folder.join(self.path) };
-        Self { path, ..self }
+        let place = self.place.below(folder);
+        Self { place, ..self }
     }
 }
 
@@ -117,7 +118,7 @@ pub fn wanted(text: &str) -> Result<Wanted, String> {
     if path.is_empty() {
         return Err("give the file too, as junit=report.xml, or `-` for stdout".to_owned());
     }
-    Ok(Wanted { format, path: path.into() })
+    Ok(Wanted { format, place: OsString::from(path).into() })
 }
 
 /// The places of all reports, ready to be written.
@@ -125,7 +126,7 @@ pub struct Reports {
     json: bool,
     /// where people look, unless they named a place
     people: Option<Sink>,
-    files: Vec<(Option<Format>, Target, PathBuf)>,
+    files: Vec<(Option<Format>, Target, Place)>,
 }
 
 impl Reports {
@@ -138,13 +139,13 @@ impl Reports {
         sound(wanted, pages)?;
         let mut files = Vec::with_capacity(wanted.len());
         for one in wanted {
-            let path = ui::shown(&one.path);
-            let target = Target::of(&one.path).with_context(|| {
-                format!("cannot write the report to `{path}`; choose another place with `--report FILE`")
+            let place = &one.place;
+            let target = Target::of(place).with_context(|| {
+                format!("cannot write the report to `{place}`; choose another place with `--report FILE`")
             })?;
-            files.push((one.format, target, one.path.clone()));
+            files.push((one.format, target, place.clone()));
         }
-        let stdout = wanted.iter().any(|one| one.path == Path::new("-"));
+        let stdout = wanted.iter().any(|one| one.place.is_stdout());
         let told = wanted.iter().any(|one| matches!(one.format, None | Some(Format::Text)));
         let people = match otherwise {
             _ if told => None,
@@ -171,12 +172,11 @@ impl Reports {
         {
             result = Err(error);
         }
-        for (format, target, path) in self.files {
+        for (format, target, place) in self.files {
             let format = format.unwrap_or(if self.json { Format::Jsonl } else { Format::Text });
             let written =
                 bytes(format, ui, names, &target, exit, page).and_then(|bytes| target.write(&bytes));
-            let written =
-                written.with_context(|| format!("cannot write the report to `{}`", ui::shown(&path)));
+            let written = written.with_context(|| format!("cannot write the report to `{place}`"));
             if let (Ok(()), Err(error)) = (&result, written) {
                 result = Err(error);
             }
@@ -192,9 +192,9 @@ impl Reports {
 pub fn sound(wanted: &[Wanted], pages: bool) -> anyhow::Result<()> {
     for (i, one) in wanted.iter().enumerate() {
         ensure!(
-            !wanted.iter().take(i).any(|other| other.path == one.path),
+            !wanted.iter().take(i).any(|other| other.place == one.place),
             "two reports would go to `{}`: give each a place of its own",
-            ui::shown(&one.path)
+            one.place
         );
         ensure!(
             pages || one.format != Some(Format::Html),
@@ -258,10 +258,11 @@ enum Target {
 }
 
 impl Target {
-    fn of(path: &Path) -> anyhow::Result<Self> {
-        if path == Path::new("-") {
-            return Ok(Self::Stdout);
-        }
+    fn of(place: &Place) -> anyhow::Result<Self> {
+        place.file().map_or(Ok(Self::Stdout), Self::at)
+    }
+
+    fn at(path: &Path) -> anyhow::Result<Self> {
         // A link stays one: what it leads to is written.
         let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let there = fs::metadata(&place).ok();
@@ -319,7 +320,7 @@ mod tests {
     #[track_caller]
     fn check(text: &str, want: Option<(Option<Format>, &str)>) {
         let got = wanted(text).ok();
-        assert_eq!(got, want.map(|(format, path)| Wanted { format, path: path.into() }));
+        assert_eq!(got, want.map(|(format, path)| Wanted { format, place: OsString::from(path).into() }));
     }
 
     #[test]
@@ -342,17 +343,17 @@ mod tests {
     fn a_report_is_whole_or_not_there() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("report");
-        let target = Target::of(&path).unwrap();
+        let target = Target::at(&path).unwrap();
         assert!(!path.exists());
         target.write(b"all").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"all");
-        drop(Target::of(&path).unwrap());
+        drop(Target::at(&path).unwrap());
         assert_eq!(fs::read(&path).unwrap(), b"all");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-        assert!(Target::of(dir.path()).is_err() && Target::of(&path.join("below")).is_err());
+        assert!(Target::at(dir.path()).is_err() && Target::at(&path.join("below")).is_err());
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        Target::of(&link).unwrap().write(b"new").unwrap();
+        Target::at(&link).unwrap().write(b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     }

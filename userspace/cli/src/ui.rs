@@ -11,6 +11,7 @@ use gemscope_report::text::Palette;
 use gemscope_report::{Names, escape, json, plural, text};
 
 use crate::args::Color;
+use crate::place::Place;
 
 /// What the options say about talking.
 #[derive(Clone, Copy, Debug)]
@@ -86,17 +87,14 @@ impl Ui {
 }
 
 impl Sink {
-    /// A new file, or what is there instead of one when no file was asked for.
+    /// A new file, or standard output where no file was asked for.
     ///
     /// # Errors
     /// The file cannot be created.
-    pub fn file_or(path: Option<&Path>, otherwise: Self) -> anyhow::Result<Self> {
-        let Some(path) = path else { return Ok(otherwise) };
+    pub fn of(place: Option<&Place>) -> anyhow::Result<Self> {
+        let Some(path) = place.and_then(Place::file) else { return Ok(Self::Stdout) };
         let file = File::create(path).with_context(|| {
-            format!(
-                "cannot write the report to `{}`; choose another place with `--report FILE`",
-                path.display()
-            )
+            format!("cannot write `{}`; choose another place with `-o FILE`", shown(path))
         })?;
         Ok(Self::File(file))
     }

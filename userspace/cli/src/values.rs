@@ -1,5 +1,8 @@
 //! Values of arguments: what is accepted, and what to say when it is not.
 
+use std::path::PathBuf;
+
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use gemscope_common::{COMM_LEN, ProbeId, Profile};
 use gemscope_model::Era;
 use gemscope_policy::{Kind, Scope, Undecided};
@@ -8,6 +11,14 @@ use gemscope_report::escape;
 
 /// Smallest and largest ring buffer, bytes.
 const RING: std::ops::RangeInclusive<usize> = 4096..=1 << 30;
+
+/// A file, where standard output does not do.
+pub fn file() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| match path.as_os_str() == "-" {
+        true => Err("stdout does not do here: give a file; one of that name is `./-`"),
+        false => Ok(path),
+    })
+}
 
 /// A probe of the kernel, by name.
 pub fn probe(text: &str) -> Result<ProbeId, String> {

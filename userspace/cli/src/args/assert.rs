@@ -82,7 +82,7 @@ pub struct ScopeArgs {
     #[arg(long, value_name = "MS", help_heading = "Scope")]
     pub pause: Option<u64>,
     /// Listen for `mark NAME` on a socket at this path instead of one without a file
-    #[arg(long, value_name = "FILE", conflicts_with = "source", help_heading = "Scope")]
+    #[arg(long, value_name = "FILE", value_parser = values::file(), conflicts_with = "source", help_heading = "Scope")]
     pub control: Option<PathBuf>,
 }
 

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 
+use crate::place::Place;
 use crate::values::{self, Source};
 
 /// Arguments of `export`.
@@ -17,8 +18,8 @@ pub struct ExportArgs {
     #[arg(short, long, value_enum, value_name = "FORMAT")]
     pub format: Format,
     /// Write to this file instead of stdout
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub output: Option<Place>,
     /// Stop after the record with this number
     #[arg(long, value_name = "SEQ")]
     pub until: Option<u64>,

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueHint};
+
+use crate::place::Place;
+use crate::values;
 
 /// What to let pass: the configuration, suppressions, the baseline.
 #[derive(Clone, Debug, Default, Args)]
@@ -22,14 +25,15 @@ pub struct PolicyArgs {
     #[arg(
         long,
         value_name = "FILE",
+        value_hint = ValueHint::AnyPath,
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "-",
         help_heading = "Policy"
     )]
-    pub gen_suppressions: Option<PathBuf>,
+    pub gen_suppressions: Option<Place>,
     /// Accept what this file says was there before, and no more of it
-    #[arg(long, value_name = "FILE", help_heading = "Policy")]
+    #[arg(long, value_name = "FILE", value_parser = values::file(), help_heading = "Policy")]
     pub baseline: Option<PathBuf>,
     /// Take out of the baseline what is not found any more; where there is no baseline, make one of what is found [default
     /// file: gemscope-baseline.toml]

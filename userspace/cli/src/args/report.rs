@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use gemscope_common::Profile;
 
 use super::AtExit;
+use crate::place::Place;
 use crate::values::{self, Source};
 
 /// Arguments of `report`.
@@ -16,8 +17,8 @@ pub struct ReportArgs {
     #[arg(required_unless_present = "source")]
     pub file: Option<PathBuf>,
     /// The page to write; `-` for stdout
-    #[arg(short, long, value_name = "FILE")]
-    pub output: PathBuf,
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub output: Place,
     /// Judge by the rules of another kernel era
     #[arg(long, value_name = "PROFILE", value_parser = values::profile, conflicts_with = "source")]
     pub profile: Option<Profile>,

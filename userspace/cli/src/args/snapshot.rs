@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 use gemscope_report::snapshot::{By, Sort};
 
+use crate::place::Place;
 use crate::values;
 
 /// Arguments of `snapshot`.
@@ -30,8 +31,8 @@ pub struct SnapshotArgs {
     #[arg(long, conflicts_with_all = ["json", "diff"])]
     pub csv: bool,
     /// Write to this file instead of stdout
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub output: Option<Place>,
     /// Compare two snapshots that were saved with --json, the older one first
     #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"])]
     pub diff: Vec<PathBuf>,

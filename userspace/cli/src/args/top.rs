@@ -19,7 +19,7 @@ pub struct TopArgs {
     #[command(flatten)]
     pub model: ModelArgs,
     /// Write a trace of what is watched too
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["source", "seed", "worst"])]
+    #[arg(short, long, value_name = "FILE", value_parser = values::file(), conflicts_with_all = ["source", "seed", "worst"])]
     pub output: Option<PathBuf>,
     /// Seconds between two looks at the state [default: 0.5 on a terminal, 2 as text]
     #[arg(short, long, value_name = "SECS", value_parser = values::seconds)]

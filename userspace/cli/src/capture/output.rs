@@ -1,13 +1,14 @@
 //! The trace that is written beside what is watched.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use gemscope_common::Record;
 use gemscope_live::privileges::Invoker;
 use gemscope_trace::{Definition, TraceError, TraceHeader, Writer};
 
+use crate::place::Place;
 use crate::ui;
 
 /// What a crash may lose of a trace.
@@ -15,27 +16,27 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
 /// A trace being written.
 pub struct Output {
-    path: PathBuf,
+    place: Place,
     writer: Option<Writer<File>>,
     flushed: Instant,
 }
 
 impl Output {
-    /// Creates the file.
+    /// Begins it.
     ///
     /// # Errors
-    /// It cannot be created.
-    fn create(path: &Path, header: &TraceHeader) -> Result<Self, TraceError> {
-        let writer = Writer::create(path, header)?;
-        Ok(Self { path: path.to_owned(), writer: Some(writer), flushed: Instant::now() })
+    /// It cannot be written there.
+    fn create(place: Place, header: &TraceHeader) -> anyhow::Result<Self> {
+        let writer = place.trace(header)?;
+        Ok(Self { place, writer: Some(writer), flushed: Instant::now() })
     }
 
-    /// Creates the file, if one was asked for.
+    /// Begins the trace, if one was asked for.
     ///
     /// # Errors
-    /// It cannot be created.
-    pub fn of(path: Option<&Path>, header: &TraceHeader) -> Result<Option<Self>, TraceError> {
-        path.map(|path| Self::create(path, header)).transpose()
+    /// It cannot be written there.
+    pub fn of(place: Option<Place>, header: &TraceHeader) -> anyhow::Result<Option<Self>> {
+        place.map(|place| Self::create(place, header)).transpose()
     }
 
     /// Writes records.
@@ -65,7 +66,7 @@ impl Output {
                 None
             }
         });
-        Written { path: self.path, summary }
+        Written { place: self.place, summary }
     }
 
     fn with(&mut self, f: impl FnOnce(&mut Writer<File>) -> Result<(), TraceError>) {
@@ -82,8 +83,8 @@ impl Output {
 /// What became of the trace.
 #[derive(Clone, Debug)]
 pub struct Written {
-    /// the file
-    pub path: PathBuf,
+    /// where it is
+    pub place: Place,
     /// records, definitions and bytes; `None` when writing failed before the end
     pub summary: Option<gemscope_trace::Summary>,
 }
@@ -100,7 +101,7 @@ pub fn with_file<T>(
 ) -> anyhow::Result<T> {
     let early = path.filter(|_| invoker.is_none());
     if let Some(path) = early {
-        drop(Output::create(path, &TraceHeader::default())?);
+        drop(Writer::create(path, &TraceHeader::default())?);
     }
     let started = start();
     if let (Err(_), Some(path)) = (&started, early) {

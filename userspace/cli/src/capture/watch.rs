@@ -27,6 +27,7 @@ use super::recorder::Recorder;
 use super::scope;
 use super::signals::{self, Asks, Signals};
 use crate::pipeline::Judge;
+use crate::place::Place;
 use crate::ui;
 
 /// How often everything but the ring is looked at.
@@ -63,7 +64,7 @@ pub struct Request {
     /// kill the command when the time is over
     pub kill: bool,
     /// the trace to write
-    pub output: Option<PathBuf>,
+    pub output: Option<Place>,
     /// that trace gets another name when it is known to be wanted
     pub renamed_later: bool,
     /// keep the last records in memory
@@ -135,7 +136,7 @@ pub fn watch(request: &Request) -> anyhow::Result<Watched> {
     let more = [signals::MARK, signals::WRITE];
     let signals = Signals::take(if request.flight.is_some() { &more } else { &more[..1] })?;
     let invoker = Invoker::from_sudo()?;
-    output::with_file(request.output.as_deref(), invoker.as_ref(), || {
+    output::with_file(request.output.as_ref().and_then(Place::file), invoker.as_ref(), || {
         started(request, invoker.as_ref(), &signals)
     })
 }
@@ -145,7 +146,7 @@ fn started(request: &Request, invoker: Option<&Invoker>, signals: &Signals) -> a
     let (held, cycling) = hold(request, invoker, &control)?;
     let mut session = Session::start(&request.options)?;
     // Now that rights are given up: what is found out at the end would be too late.
-    let later = request.output.as_ref().filter(|_| request.renamed_later);
+    let later = request.output.as_ref().and_then(Place::file).filter(|_| request.renamed_later);
     later.map_or(Ok(()), |path| flight::check_place(path))?;
     let command = held.as_ref().map_or(0, command::Held::pid);
     let root_tgid = if request.scope.machine { 0 } else { command };
@@ -162,7 +163,7 @@ fn started(request: &Request, invoker: Option<&Invoker>, signals: &Signals) -> a
     let (before, note) = held_before(&mut session);
     header.notes.extend(note);
     header.notes.extend(request.told());
-    let output = Output::of(request.output.as_deref(), &header)?;
+    let output = Output::of(request.output.clone(), &header)?;
     let judge = Judge::asserting(header::config(&session, &header), request.limits.clone());
     let mut recorder = Recorder::new(judge, output);
     recorder.flight = request.flight.as_ref().map(|plan| Keeper::new(plan, &header)).transpose()?;

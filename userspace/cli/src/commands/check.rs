@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use gemscope_common::scope;
 use gemscope_live::privileges::Invoker;
 use gemscope_report::Names;
@@ -16,6 +16,7 @@ use crate::capture::{self, Ending, Flight, Request, Watched};
 use crate::commands::report::{self, Input};
 use crate::exit::Exit;
 use crate::model::Run;
+use crate::place::Place;
 use crate::policy::Policy;
 use crate::reports::Reports;
 use crate::source::{self, Judged, Options};
@@ -25,6 +26,7 @@ use crate::values::Source;
 pub fn run(args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
     // What is wrong with it is told before anything is begun.
     let policy = Policy::load(&args.policy)?;
+    room(args, &policy)?;
     if let Some(kernel) = &args.vm.in_vm {
         return super::in_vm::run(kernel, args, &policy.written(args)?);
     }
@@ -33,6 +35,17 @@ pub fn run(args: &CheckArgs, ui: &Ui) -> anyhow::Result<Exit> {
         (None, Some(source)) => model(source, args, policy, ui),
         (None, None) => command(args, policy, ui),
     }
+}
+
+/// A trace on stdout has it to itself.
+fn room(args: &CheckArgs, policy: &Policy) -> anyhow::Result<()> {
+    let Some(place) = args.output.as_ref().filter(|place| place.is_stdout()) else { return Ok(()) };
+    ensure!(args.command.is_empty(), "CMD keeps its stdout: give the trace a file with `-o FILE`");
+    ensure!(
+        !policy.prints(&args.report)?,
+        "the trace would go to stdout, and something else too: give each a place of its own"
+    );
+    place.takes("a trace")
 }
 
 /// What stands by the policy, reported.
@@ -55,18 +68,20 @@ fn conclude(
 
 fn model(source: &Source, args: &CheckArgs, policy: Policy, ui: &Ui) -> anyhow::Result<Exit> {
     let run = Run::of(source, &args.model)?;
-    let reports = policy.reports(&args.report, args.json, Sink::Stdout, true)?;
-    if let Some(path) = &args.output {
-        run.write(path)?;
+    let traced = args.output.as_ref().is_some_and(Place::is_stdout);
+    let people = if traced { Sink::Stderr } else { Sink::Stdout };
+    let reports = policy.reports(&args.report, args.json, people, true)?;
+    if let Some(place) = &args.output {
+        run.write(place)?;
     }
     let options = Options {
         at_exit: at_exit(args, &policy),
         limits: args.limits.limits(&policy.config),
         ..Options::default()
     };
-    let judged = run.judge(args.output.as_deref(), &options);
+    let judged = run.judge(args.output.as_ref().and_then(Place::file), &options);
     let keep = |_: &mut Judged, exit: Exit| match args.trace_on_failure.as_deref() {
-        Some(path) if exit != Exit::Clean => run.write(path).map(drop),
+        Some(path) if exit != Exit::Clean => run.write(&Place::File(path.to_owned())).map(drop),
         _ => Ok(()),
     };
     let page = |names: &Names<'_>| report::page_beside(&Input::Model(&run), &options, names);
@@ -89,7 +104,8 @@ fn command(args: &CheckArgs, policy: Policy, ui: &Ui) -> anyhow::Result<Exit> {
     let asked = policy.asked(args);
     let wanted = asked.trace_on_failure.as_deref();
     // A page needs the trace, and a trace that is kept on failure only may be gone.
-    let pages = args.output.is_some();
+    let kept = args.output.as_ref().and_then(Place::file);
+    let pages = kept.is_some();
     let open = || policy.reports(&args.report, args.json, Sink::Stderr, pages);
     policy.sound(&args.report, pages)?;
     let (options, filters) = capture::resolve(&args.capture, ui.verbose)?;
@@ -116,7 +132,7 @@ fn command(args: &CheckArgs, policy: Policy, ui: &Ui) -> anyhow::Result<Exit> {
         control: args.scope.control.clone(),
         limit: asked.limit,
         kill: !args.command.is_empty(),
-        output: args.output.clone().or(apart.clone()),
+        output: args.output.clone().or(apart.clone().map(Place::File)),
         renamed_later: apart.is_some(),
         flight,
         raw_addresses: false,
@@ -135,7 +151,7 @@ fn command(args: &CheckArgs, policy: Policy, ui: &Ui) -> anyhow::Result<Exit> {
     let options =
         Options { at_exit: Some(request.at_exit), limits: request.limits.clone(), ..Options::default() };
     let page = |names: &Names<'_>| {
-        let trace = args.output.as_deref().context("the trace that the page is made of was not written")?;
+        let trace = kept.context("the trace that the page is made of was not written")?;
         report::page_beside(&Input::Trace(trace), &options, names)
     };
     let keep = |judged: &mut Judged, exit: Exit| {
@@ -155,7 +171,7 @@ fn command(args: &CheckArgs, policy: Policy, ui: &Ui) -> anyhow::Result<Exit> {
                 None
             }
             (None, Some(path)) => Some(path).filter(|_| kept),
-            (None, None) => written.as_ref().map(|w| w.path.as_path()),
+            (None, None) => written.as_ref().and_then(|w| w.place.file()),
         };
         if let Some(path) = trace {
             judged.written_to(path);

@@ -13,6 +13,7 @@ use crate::args::ExploreArgs;
 use crate::exit::Exit;
 use crate::explore::{self, Crew, Explored, Line, ScenarioLine, Summary};
 use crate::model::{Pick, Run};
+use crate::place::Place;
 use crate::scenario;
 use crate::ui::{self, Sink, Ui};
 use crate::values::{Eras, newest};
@@ -26,6 +27,7 @@ pub fn run(args: &ExploreArgs, ui: &Ui) -> anyhow::Result<Exit> {
     if args.output.is_some() && eras.len() > 1 {
         bail!("one trace is of one kernel: give a single --profile with --output");
     }
+    args.output.as_ref().map_or(Ok(()), |place| place.takes("a trace"))?;
     let scenario = scenario::load(name)?;
     let limits = Limits { memory: args.memory, ..Limits::default() };
     let crew = Crew::of(args.jobs);
@@ -38,11 +40,11 @@ pub fn run(args: &ExploreArgs, ui: &Ui) -> anyhow::Result<Exit> {
     if args.json {
         let mut out = Vec::new();
         json::write_line(&mut out, &Line::Summary(Summary::of(&all)))?;
-        Sink::Stdout.write(&out)?;
+        sink(args).write(&out)?;
     } else if all.len() > 1 {
-        let mut out = "\n".to_owned();
-        explore::overview(&mut out, &ui.palette(&Sink::Stdout), &all)?;
-        ui::print(&out)?;
+        let (mut out, mut sink) = ("\n".to_owned(), sink(args));
+        explore::overview(&mut out, &ui.palette(&sink), &all)?;
+        sink.write(out.as_bytes())?;
     }
     if let Some(explored) = all.first() {
         write(explored, args)?;
@@ -105,30 +107,34 @@ fn tell(
     if args.json {
         let mut out = Vec::new();
         json::write_line(&mut out, &Line::Explored(Box::new(explored.line())))?;
-        return Sink::Stdout.write(&out);
+        return sink(args).write(&out);
     }
-    let mut out = if gap { "\n".to_owned() } else { String::new() };
+    let (mut out, mut sink) = (if gap { "\n".to_owned() } else { String::new() }, sink(args));
     let like = before.iter().find(|e| explored.is_like(e)).map(|e| e.era.name());
-    explore::tell(&mut out, &ui.palette(&Sink::Stdout), explored, like.as_deref())?;
-    ui::print(&out)
+    explore::tell(&mut out, &ui.palette(&sink), explored, like.as_deref())?;
+    sink.write(out.as_bytes())
+}
+
+/// Where it is told: a trace has stdout to itself.
+fn sink(args: &ExploreArgs) -> Sink {
+    if args.output.as_ref().is_some_and(Place::is_stdout) { Sink::Stderr } else { Sink::Stdout }
 }
 
 /// Writes the shortest bad interleaving as a trace, if that was asked for.
 fn write(explored: &Explored<'_>, args: &ExploreArgs) -> anyhow::Result<()> {
-    let Some(path) = &args.output else { return Ok(()) };
-    let shown = ui::shown(path);
+    let Some(place) = &args.output else { return Ok(()) };
     let Some(worst) = explore::worst(&explored.outcome) else {
-        ui::say(&format!("nothing goes wrong: `{shown}` is not written"));
+        ui::say(&format!("nothing goes wrong: `{place}` is not written"));
         return Ok(());
     };
     let way = Pick::Way(&explored.limits, &worst.way);
-    let summary = Run::new(explored.scenario, explored.era, way).write(path)?;
+    let summary = Run::new(explored.scenario, explored.era, way).write(place)?;
     ui::say(&format!(
         "the shortest bad interleaving is {} in {}",
         plural(summary.records, "record", "records"),
         size(summary.bytes)
     ));
-    ui::say(&format!("judge it: gemscope replay {shown}"));
+    place.say_how_to_judge();
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 mod pump;
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
@@ -13,6 +13,7 @@ use gemscope_report::survey::Kind;
 use self::pump::{Input, Pump};
 use crate::args::export::{ExportArgs, Format, Moment, Table, Value, What};
 use crate::exit::Exit;
+use crate::place::Place;
 use crate::source::Ending;
 use crate::ui;
 
@@ -59,9 +60,10 @@ fn check(args: &ExportArgs) -> anyhow::Result<()> {
 fn output(args: &ExportArgs) -> anyhow::Result<Box<dyn Write>> {
     /// Big enough that a write is worth a system call.
     const BUFFER: usize = 1 << 18;
-    let Some(path) = &args.output else {
-        if args.format == Format::Perfetto && io::stdout().is_terminal() {
-            bail!("a Perfetto trace is no text for a terminal: give a file with `-o FILE`, or a pipe");
+    let place = args.output.as_ref().unwrap_or(&Place::Stdout);
+    let Some(path) = place.file() else {
+        if args.format == Format::Perfetto {
+            place.takes("a Perfetto trace")?;
         }
         return Ok(Box::new(BufWriter::with_capacity(BUFFER, io::stdout())));
     };

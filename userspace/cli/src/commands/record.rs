@@ -1,8 +1,8 @@
 //! `gemscope record -o FILE`: write what the kernel does into a trace, or with `--ring` its end when something was found.
 
-use std::path::Path;
 use std::time::Duration;
 
+use anyhow::ensure;
 use gemscope_common::scope;
 use gemscope_policy::Limits;
 use gemscope_report::{Context, plural, size};
@@ -17,6 +17,14 @@ use crate::source;
 use crate::ui::{self, Sink, Ui};
 
 pub fn run(args: RecordArgs, ui: &Ui) -> anyhow::Result<Exit> {
+    if args.output.is_stdout() {
+        ensure!(args.command.is_empty(), "CMD keeps its stdout: give the trace a file with `-o FILE`");
+        ensure!(
+            args.flight.ring.is_none(),
+            "a flight recorder writes one trace after the other: give it a file with `-o FILE`"
+        );
+        args.output.takes("a trace")?;
+    }
     let flight = flight(&args);
     if let Some(source) = &args.model.source {
         if let Some(plan) = &flight {
@@ -28,7 +36,8 @@ pub fn run(args: RecordArgs, ui: &Ui) -> anyhow::Result<Exit> {
             plural(summary.records, "record", "records"),
             size(summary.bytes)
         ));
-        return judge_it(&args.output);
+        args.output.say_how_to_judge();
+        return Ok(Exit::Clean);
     }
     let (options, filters) = capture::resolve(&args.capture, ui.verbose)?;
     let alone = args.command.is_empty();
@@ -74,14 +83,15 @@ pub fn run(args: RecordArgs, ui: &Ui) -> anyhow::Result<Exit> {
     let lost = ui::lost(counts.drops);
     ui::say(&format!("{} in {}, {lost}", plural(summary.records, "record", "records"), size(summary.bytes)));
     leave();
-    judge_it(&written.path)
+    written.place.say_how_to_judge();
+    Ok(Exit::Clean)
 }
 
 /// What the options say of the flight recorder.
 fn flight(args: &RecordArgs) -> Option<Flight> {
     let FlightArgs { ring, after, keep, at_end: _ } = args.flight;
     let after = Duration::from_secs_f64(after);
-    Some(Flight { bytes: ring?, path: args.output.clone(), after, keep, replace: false })
+    Some(Flight { bytes: ring?, path: args.output.file()?.to_owned(), after, keep, replace: false })
 }
 
 fn model(run: Run, plan: &Flight, args: &RecordArgs, ui: &Ui) -> anyhow::Result<Exit> {
@@ -107,9 +117,4 @@ fn found(judge: Judge, context: Context, definitions: Definitions, ui: &Ui) -> a
         ui.report(&mut Sink::Stderr, &judged.names(), false)?;
     }
     Ok(())
-}
-
-fn judge_it(path: &Path) -> anyhow::Result<Exit> {
-    ui::say(&format!("judge it: gemscope replay {}", ui::shown(path)));
-    Ok(Exit::Clean)
 }

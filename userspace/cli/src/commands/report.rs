@@ -14,6 +14,7 @@ use gemscope_trace::Clock;
 use crate::args::{AtExit, ModelArgs, ReportArgs};
 use crate::exit::Exit;
 use crate::model::Run;
+use crate::place::Place;
 use crate::play::{self, Played};
 use crate::source::Options;
 use crate::ui::{self, Sink};
@@ -166,11 +167,8 @@ fn quoted(word: &str) -> String {
     if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
-fn write(path: &Path, page: &str) -> anyhow::Result<()> {
-    if path == Path::new("-") {
-        return Sink::Stdout.write(page.as_bytes());
-    }
-    fs::write(path, page).with_context(|| {
-        format!("cannot write the page to `{}`; choose another place with `-o FILE`", path.display())
-    })
+fn write(place: &Place, page: &str) -> anyhow::Result<()> {
+    let Some(path) = place.file() else { return Sink::Stdout.write(page.as_bytes()) };
+    fs::write(path, page)
+        .with_context(|| format!("cannot write the page to `{place}`; choose another place with `-o FILE`"))
 }

@@ -21,7 +21,7 @@ pub fn run(args: &SnapshotArgs, ui: &Ui) -> anyhow::Result<Exit> {
     let opened = live::open();
     // What is read now was chosen by other programs, and the file belongs to the user.
     privileges::give_up(invoker.as_ref())?;
-    let mut sink = Sink::file_or(args.output.as_deref(), Sink::Stdout)?;
+    let mut sink = Sink::of(args.output.as_ref())?;
     let gathered = opened.gather().context("cannot read `/proc`; is it mounted?")?;
     let mut taken = join(&gathered);
     Selection { pids: args.pid.clone(), comms: args.comm.clone(), sort: args.sort.into() }.apply(&mut taken);
@@ -47,7 +47,7 @@ fn diff(before: &Path, after: &Path, args: &SnapshotArgs, ui: &Ui) -> anyhow::Re
         snapshot::read(&bytes).with_context(|| format!("cannot compare `{shown}`"))
     };
     let diff = snapshot::diff(&read(before)?, &read(after)?);
-    let mut sink = Sink::file_or(args.output.as_deref(), Sink::Stdout)?;
+    let mut sink = Sink::of(args.output.as_ref())?;
     let mut bytes = Vec::new();
     if args.json {
         snapshot::diff_json(&mut bytes, &diff)?;

@@ -7,7 +7,7 @@ mod settings;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use gemscope_engine::Verdict;
 use gemscope_policy::{Baseline, Config, Shrunk, Subject, Suppression, Undecided, stanzas, suppress};
 use gemscope_report::{Names, escape, plural};
@@ -15,6 +15,7 @@ use jiff::civil::Date;
 
 use crate::args::{CheckArgs, LimitArgs, PolicyArgs};
 use crate::exit::Exit;
+use crate::place::Place;
 use crate::reports::{self, Reports, Wanted};
 use crate::source::Judged;
 use crate::ui::{self, Sink};
@@ -29,8 +30,8 @@ pub struct Policy {
     file: Option<PathBuf>,
     suppressions: Vec<Suppression>,
     baseline: Option<(Base, Option<Baseline>)>,
-    /// where stanzas go; `-` for stdout
-    stanzas: Option<PathBuf>,
+    /// where stanzas go
+    stanzas: Option<Place>,
     today: Date,
     written: Vec<Writing>,
 }
@@ -51,6 +52,14 @@ impl Policy {
         let (config, file) = files::config(args)?.unzip();
         let config = config.unwrap_or_default();
         let folder = file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+        for (key, file) in
+            [("trace-on-failure", &config.check.trace_on_failure), ("baseline", &config.check.baseline)]
+        {
+            ensure!(
+                file.as_deref() != Some("-"),
+                "`{key}` of the configuration is a file, and stdout is none"
+            );
+        }
         let Settings { suppressions: more, baseline, stanzas } = settings::settings(args, &config, folder);
         let mut suppressions = config.suppressions.clone();
         for path in more {
@@ -64,8 +73,8 @@ impl Policy {
                 escape::long(b.place.as_bytes())
             );
         }
-        if let Some(path) = stanzas.as_ref().filter(|path| path.as_os_str() != "-" && path.exists()) {
-            bail!("`{}` is there already: name a new file for --gen-suppressions", path.display());
+        if let Some(path) = stanzas.as_ref().and_then(Place::file).filter(|path| path.exists()) {
+            bail!("`{}` is there already: name a new file for --gen-suppressions", ui::shown(path));
         }
         let read = |base: Base| anyhow::Ok((files::baseline(&base)?, base));
         let baseline = baseline.map(read).transpose()?.map(|(known, base)| (base, known));
@@ -89,10 +98,12 @@ impl Policy {
     /// # Errors
     /// A report of the configuration is none.
     pub fn written(&self, args: &CheckArgs) -> anyhow::Result<Vec<PathBuf>> {
-        let mut all: Vec<PathBuf> = args.output.iter().cloned().collect();
-        all.extend(self.wanted(&args.report)?.into_iter().filter_map(Wanted::into_file));
+        let reports = self.wanted(&args.report)?;
+        let places = args.output.iter().chain(reports.iter().map(Wanted::place));
+        let file = |place: &Place| place.file().map(Path::to_owned);
+        let mut all: Vec<PathBuf> = places.filter_map(file).collect();
         all.extend(self.asked(args).trace_on_failure);
-        all.extend(self.stanzas.iter().filter(|path| path.as_os_str() != "-").cloned());
+        all.extend(self.stanzas.as_ref().and_then(file));
         all.extend(self.baseline.iter().filter(|(base, _)| base.update).map(|(base, _)| base.path.clone()));
         Ok(all)
     }
@@ -103,6 +114,15 @@ impl Policy {
     /// Why not.
     pub fn sound(&self, asked: &[Wanted], pages: bool) -> anyhow::Result<()> {
         reports::sound(&self.wanted(asked)?, pages)
+    }
+
+    /// Does a check print something on stdout that was asked for there?
+    ///
+    /// # Errors
+    /// A report of the configuration is none.
+    pub fn prints(&self, asked: &[Wanted]) -> anyhow::Result<bool> {
+        let reports = self.wanted(asked)?;
+        Ok(reports.iter().map(Wanted::place).chain(&self.stanzas).any(Place::is_stdout))
     }
 
     /// The places of all reports; see [`Reports::open`].
@@ -122,7 +142,7 @@ impl Policy {
     /// Where the report goes: stdout is for generated suppressions alone, when they are asked for there.
     #[must_use]
     pub fn sink(&self, otherwise: Sink) -> Sink {
-        let printed = self.stanzas.as_ref().is_some_and(|path| path.as_os_str() == "-");
+        let printed = self.stanzas.as_ref().is_some_and(Place::is_stdout);
         match otherwise {
             Sink::Stdout if printed => Sink::Stderr,
             other => other,
@@ -238,13 +258,11 @@ impl Policy {
                         .with_context(|| format!("cannot write the baseline `{}`", path.display()))?;
                     ui::say(&say);
                 }
-                Writing::Stanzas(text) => {
-                    match self.stanzas.as_ref().filter(|path| path.as_os_str() != "-") {
-                        None => ui::print(&text)?,
-                        Some(path) => files::create(path, text.as_bytes())
-                            .with_context(|| format!("cannot write the suppressions `{}`", path.display()))?,
-                    }
-                }
+                Writing::Stanzas(text) => match self.stanzas.as_ref().and_then(Place::file) {
+                    None => ui::print(&text)?,
+                    Some(path) => files::create(path, text.as_bytes())
+                        .with_context(|| format!("cannot write the suppressions `{}`", ui::shown(path)))?,
+                },
             }
         }
         Ok(())

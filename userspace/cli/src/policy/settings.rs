@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use gemscope_policy::Config;
 
 use crate::args::PolicyArgs;
+use crate::place::Place;
 
 /// The baseline where there is none named.
 const BASELINE: &str = "gemscope-baseline.toml";
@@ -24,7 +25,7 @@ pub struct Settings {
     pub suppressions: Vec<PathBuf>,
     pub baseline: Option<Base>,
     /// where generated suppressions go
-    pub stanzas: Option<PathBuf>,
+    pub stanzas: Option<Place>,
 }
 
 /// Merges both. What the configuration names begins at its `folder`.

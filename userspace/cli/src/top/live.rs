@@ -15,6 +15,7 @@ use super::driver::Driver;
 use super::stage::{Crew, Stage};
 use crate::args::TopArgs;
 use crate::capture::{self, Facts, Output, Recorder, Written};
+use crate::place::Place;
 use crate::{source, ui};
 
 /// How often what only the kernel knows is asked for.
@@ -64,7 +65,7 @@ impl Live {
         let mut header = capture::header(&session, &facts);
         let (before, note) = capture::held_before(&mut session);
         header.notes.extend(note);
-        let output = Output::of(args.output.as_deref(), &header)?;
+        let output = Output::of(args.output.clone().map(Place::File), &header)?;
         let mut recorder = Recorder::new(Scene::new(capture::config(&session, &header)), output);
         recorder.sightings(&before);
         let stage = Stage { recorder, holdings: None };
@@ -175,6 +176,6 @@ impl Driver for Live {
 fn written(written: &Written) {
     // Why it was not written was said when that happened.
     let Some(summary) = &written.summary else { return };
-    let path = ui::shown(&written.path);
+    let path = &written.place;
     ui::say(&format!("{} in {path}; judge it: gemscope replay {path}", size(summary.bytes)));
 }
