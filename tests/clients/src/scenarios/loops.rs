@@ -1,7 +1,8 @@
 //! Loops in one thread: a benchmark, and a server that leaks now and then.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::parts::{
     close_buffer, close_device, close_prime_fd, forget_to_close, keep_frame, make_buffer, open_device_twice,
@@ -18,11 +19,16 @@ pub fn bench_loop(options: &Options) -> Outcome {
     let (file, other) = open_device_twice(options)?;
     let buffer = make_buffer(file)?;
     let start = Instant::now();
-    for _ in 0..rounds {
+    for round in 1..=rounds {
         let prime = share(file, buffer)?;
         let imported = share_with_importer(other, prime)?;
         close_buffer(other, imported)?;
         close_prime_fd(prime)?;
+        if let Some(rest) = options.rest
+            && round % 100 == 0
+        {
+            thread::sleep(Duration::from_millis(rest));
+        }
     }
     let elapsed = start.elapsed();
     close_buffer(file, buffer)?;
