@@ -3,6 +3,8 @@
 //! A row is a shell line, run as root in a folder of its own with `gemscope` and `gemclient` on `PATH`, on every line of kernels that its
 //! `lines` name; all rows of a line share one boot, in the order of the table. To add one, add it to [`ROWS`] or to a table beside it; `cargo xtask vm-matrix
 //! --kernel 6.1 --filter NAME` runs it alone. What a row leaves in its folder is brought back, and stays in the build folder when it fails.
+//! Most of what a row costs is the start of gemscope: what can be judged together is one row, and what does not rest on the kernel runs on one
+//! line (`usually`), wherever else it is asked for (`--everywhere`, `--filter`).
 //! The suite of offenders and look-alikes has tables of its own.
 
 mod assert;
