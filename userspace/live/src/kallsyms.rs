@@ -5,26 +5,35 @@ use std::fs;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-static KEPT: Mutex<Option<Arc<Vec<u8>>>> = Mutex::new(None);
+static KEPT: Kept = Kept(Mutex::new(None));
+
+struct Kept(Mutex<Option<Arc<Vec<u8>>>>);
+
+impl Kept {
+    /// What is kept, or what is read now; it is kept afterwards or not.
+    fn get(&self, keep: bool, read: impl FnOnce() -> io::Result<Vec<u8>>) -> io::Result<Arc<Vec<u8>>> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = match kept.take() {
+            Some(text) => text,
+            None => Arc::new(read()?),
+        };
+        *kept = keep.then(|| Arc::clone(&text));
+        Ok(text)
+    }
+}
+
+fn read() -> io::Result<Vec<u8>> {
+    fs::read("/proc/kallsyms")
+}
 
 /// The text; it is kept for [`last`].
 pub(crate) fn text() -> io::Result<Arc<Vec<u8>>> {
-    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    match &*kept {
-        Some(text) => Ok(Arc::clone(text)),
-        None => {
-            let text = Arc::new(fs::read("/proc/kallsyms")?);
-            *kept = Some(Arc::clone(&text));
-            Ok(text)
-        }
-    }
+    KEPT.get(true, read)
 }
 
 /// The text, for whoever asks last: it is not kept any longer.
 pub(crate) fn last() -> io::Result<Arc<Vec<u8>>> {
-    let text = text();
-    *KEPT.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    text
+    KEPT.get(false, read)
 }
 
 /// Is there a symbol of this name, or what the compiler made of it, and not only one that begins with it?
@@ -57,10 +66,18 @@ mod tests {
     }
 
     #[test]
-    fn the_text_is_kept_until_the_last_has_it() {
-        let (Ok(first), Ok(second)) = (text(), text()) else { return };
-        assert!(Arc::ptr_eq(&first, &second));
-        assert!(Arc::ptr_eq(&first, &last().unwrap()));
-        assert!(KEPT.lock().unwrap().is_none());
+    fn the_text_is_read_once_for_all_until_the_last() {
+        let (kept, mut reads) = (Kept(Mutex::new(None)), 0);
+        let mut get = |keep| {
+            let read = || {
+                reads += 1;
+                Ok(vec![reads])
+            };
+            kept.get(keep, read).unwrap()[0]
+        };
+        assert_eq!([get(true), get(true), get(false)], [1, 1, 1]);
+        assert_eq!([get(false), get(true), get(true)], [2, 3, 3]);
+        let failed = Kept(Mutex::new(None)).get(true, || Err(io::ErrorKind::PermissionDenied.into()));
+        assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::PermissionDenied);
     }
 }
