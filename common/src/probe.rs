@@ -264,4 +264,45 @@ impl ProbeId {
     pub const fn is_synthetic(self) -> bool {
         self as u16 >= Self::FIRST_SYNTHETIC
     }
+
+    /// Does the return of this call tell nothing that its entry knew? Then the programs write what is new in it and mark it with
+    /// [`Flags::NO_ARGS`](crate::Flags::NO_ARGS), and whoever reads the ring completes it: keeping the arguments in the kernel
+    /// costs the traced program more than all else that a return does. Such a call never calls itself.
+    #[inline]
+    #[must_use]
+    pub const fn is_joined(self) -> bool {
+        matches!(
+            self,
+            Self::HandleDelete
+                | Self::HandleRelease
+                | Self::HandlePut
+                | Self::HandleGetIfExists
+                | Self::ChangeHandle
+                | Self::ExportToDmabuf
+                | Self::CacheAdd
+                | Self::CacheRemove
+                | Self::ImportDestroy
+                | Self::BufIoctl
+        )
+    }
+
+    /// Calls that this one is mostly a part of, the nearest first. Inside one of them its entry takes no stacks: they would be those of
+    /// the outer call with a frame or two more. Whoever reads the ring gives it those.
+    #[inline]
+    #[must_use]
+    pub const fn within(self) -> [Option<Self>; 2] {
+        match self {
+            Self::HandleCreate => [Some(Self::Import), None],
+            Self::ExportToFd => [Some(Self::ExportIoctl), None],
+            Self::ExportToDmabuf => [Some(Self::ExportToFd), Some(Self::ExportIoctl)],
+            _ => [None, None],
+        }
+    }
+
+    /// Does the entry of this call take stacks that calls in it are given ([`Self::within`])?
+    #[inline]
+    #[must_use]
+    pub const fn gives_stacks(self) -> bool {
+        matches!(self, Self::Import | Self::ExportIoctl | Self::ExportToFd)
+    }
 }

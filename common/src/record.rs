@@ -26,9 +26,10 @@ pub struct Header {
     pub tid: u32,
     /// Process id of the actor (`task->tgid`) in the initial pid namespace.
     pub tgid: u32,
-    /// Kernel stack id, or negative: none taken, or the errno of taking it.
+    /// Kernel stack id, or negative: none taken, or the errno of taking it. Of a call [within](ProbeId::within) another one it
+    /// is that of the outer call.
     pub kstack: i32,
-    /// User stack id, or negative: none taken, or the errno of taking it.
+    /// User stack id, or negative, as for the kernel stack.
     pub ustack: i32,
     /// [`ProbeId`] number.
     pub probe: u16,
@@ -92,14 +93,17 @@ impl core::fmt::Display for DecodeError {
 impl core::error::Error for DecodeError {}
 
 impl Record {
+    /// In place of a stack's id: none was taken.
+    pub const NO_STACK: i32 = -1;
+
     /// A record of `probe` with this payload; the rest of the header is zero and no stacks (`-1`).
     #[must_use]
     pub fn new<P: Payload>(probe: ProbeId, phase: Phase, payload: &P) -> Self {
         let mut record = Self { header: Header::default(), payload: [0; PAYLOAD_MAX / 8] };
         record.header.probe = probe as u16;
         record.header.phase = phase as u8;
-        record.header.kstack = -1;
-        record.header.ustack = -1;
+        record.header.kstack = Self::NO_STACK;
+        record.header.ustack = Self::NO_STACK;
         record.set_payload(payload);
         record
     }

@@ -10,7 +10,7 @@ use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_get_smp_processor_i
 use aya_ebpf::programs::tracing::StackIdContext;
 use aya_ebpf::programs::{ProbeContext, RetProbeContext};
 use aya_log_ebpf::debug;
-use gemscope_common::{Flags, Header, Phase, ProbeId};
+use gemscope_common::{Flags, Header, Phase, ProbeId, Record};
 
 use crate::filter::{Seen, actor_wanted, device_wanted};
 use crate::globals::{self, STACKS, WAKE_BYTES};
@@ -54,7 +54,7 @@ impl Head {
     /// No return value, no stacks.
     #[inline(always)]
     pub fn new(id: ProbeId, phase: Phase) -> Self {
-        Self { id, phase, ret: 0, flags: 0, kstack: -1, ustack: -1 }
+        Self { id, phase, ret: 0, flags: 0, kstack: Record::NO_STACK, ustack: Record::NO_STACK }
     }
 
     #[inline(always)]
@@ -64,6 +64,20 @@ impl Head {
             count(counter::READ_FAULTS);
             tell(ctx.as_ptr(), Trouble::ReadFault as u32, self.id as u32);
         }
+    }
+
+    /// Tells what the running task is.
+    #[inline(always)]
+    pub fn of_task(mut self) -> Self {
+        let mut r = Reader::new();
+        let task_flags: u32 = r.field(current_task(), &globals::OFF_TASK_FLAGS);
+        if task_flags & PF_KTHREAD != 0 {
+            self.flags |= Flags::KTHREAD;
+        }
+        if task_flags & PF_EXITING != 0 {
+            self.flags |= Flags::EXITING;
+        }
+        self
     }
 
     #[inline(always)]
@@ -96,15 +110,6 @@ pub fn current_task() -> u64 {
 /// Puts a record onto the ring, or counts it as dropped.
 #[inline(always)]
 pub fn emit<P: Copy + 'static>(head: &Head, payload: &P) {
-    let mut r = Reader::new();
-    let task_flags: u32 = r.field(current_task(), &globals::OFF_TASK_FLAGS);
-    let mut flags = head.flags;
-    if task_flags & PF_KTHREAD != 0 {
-        flags |= Flags::KTHREAD;
-    }
-    if task_flags & PF_EXITING != 0 {
-        flags |= Flags::EXITING;
-    }
     let ids = bpf_get_current_pid_tgid();
     let Some(mut entry) = EVENTS.reserve::<Wire<P>>(0) else {
         count(counter::DROPS);
@@ -121,11 +126,16 @@ pub fn emit<P: Copy + 'static>(head: &Head, payload: &P) {
         ustack: head.ustack,
         probe: head.id as u16,
         phase: head.phase as u8,
-        flags,
+        flags: head.flags,
         // SAFETY: the helper takes nothing and only returns a number.
         cpu: unsafe { bpf_get_smp_processor_id() } as u32,
     };
     entry.write(Wire { header, payload: *payload });
+    // Its return is soon enough to ask whether the reader should come.
+    if head.phase == Phase::Entry {
+        entry.submit(u64::from(BPF_RB_NO_WAKEUP));
+        return;
+    }
     let waiting = EVENTS.query(u64::from(BPF_RB_AVAIL_DATA)).wrapping_sub(WAKE_BYTES.load());
     entry.submit(u64::from(if waiting < WAKE_WINDOW { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP }));
 }
@@ -164,7 +174,7 @@ pub fn point<P: Seen + Copy + 'static>(
     if !actor_wanted() || !device_wanted(payload) {
         return;
     }
-    let mut head = Head::new(id, Phase::Point);
+    let mut head = Head::new(id, Phase::Point).of_task();
     head.fault(ctx, r.fault);
     head.take_stacks(ctx, stacks);
     emit(&head, payload);
@@ -210,7 +220,7 @@ pub fn keep<P: Seen + Copy>(
     if !actor_wanted() || !device_wanted(payload) {
         return;
     }
-    save(ctx, id, nesting, r, payload, extra);
+    save(ctx, id, nesting, r.fault, None, payload, extra);
 }
 
 /// The entry of a call whose entry and return are records.
@@ -227,11 +237,23 @@ pub fn enter<P: Seen + Copy + 'static>(
     if !actor_wanted() || !device_wanted(payload) {
         return;
     }
-    save(ctx, id, nesting, r, payload, extra);
-    let mut head = Head::new(id, Phase::Entry);
+    let mut head = Head::new(id, Phase::Entry).of_task();
+    if !joined_by_reader(id) {
+        save(ctx, id, nesting, r.fault, Some(head.flags), payload, extra);
+    }
     head.fault(ctx, r.fault);
-    head.take_stacks(ctx, stacks);
+    // The outer call is there only if its probe is, and let this thread through.
+    let inside = id.within().iter().flatten().any(|outer| ARGS.get_ptr(args_key(*outer, 0)).is_some());
+    if !inside {
+        head.take_stacks(ctx, stacks);
+    }
     emit(&head, payload);
+}
+
+/// Is the return of this call completed by user space, from its entry? Not under a filter on devices, which only entries can be asked.
+#[inline(always)]
+fn joined_by_reader(id: ProbeId) -> bool {
+    id.is_joined() && globals::FILTERS.load() & globals::filters::DEVICE == 0
 }
 
 /// Clears words `N` and `N + 1` where P does not cover them.
@@ -252,7 +274,15 @@ unsafe fn clear_from<P, const N: usize>(words: *mut u64) {
 }
 
 #[inline(always)]
-fn save<P: Copy>(ctx: &ProbeContext, id: ProbeId, nesting: Nesting, r: &Reader, payload: &P, extra: u64) {
+fn save<P: Copy>(
+    ctx: &ProbeContext,
+    id: ProbeId,
+    nesting: Nesting,
+    fault: bool,
+    task: Option<u8>,
+    payload: &P,
+    extra: u64,
+) {
     const { assert!(size_of::<P>() <= size_of::<[u64; 10]>() && align_of::<P>() <= 8) };
     let mut place = MaybeUninit::<Saved>::uninit();
     let saved = place.as_mut_ptr();
@@ -268,7 +298,8 @@ fn save<P: Copy>(ctx: &ProbeContext, id: ProbeId, nesting: Nesting, r: &Reader, 
         clear_from::<P, 6>(words);
         clear_from::<P, 8>(words);
         (&raw mut (*saved).extra).write(extra);
-        (&raw mut (*saved).fault).write(u64::from(r.fault));
+        let task = task.map_or(0, |flags| Saved::TASK | u64::from(flags));
+        (&raw mut (*saved).bits).write(task | if fault { Saved::FAULT } else { 0 });
         place.assume_init_ref()
     };
     let mut key = args_key(id, 0);
@@ -281,7 +312,8 @@ fn save<P: Copy>(ctx: &ProbeContext, id: ProbeId, nesting: Nesting, r: &Reader, 
     }
 }
 
-/// The return of a call: takes the entry's payload back, lets `finish` add the results, and emits.
+/// The return of a call: takes the entry's payload back, lets `finish` add the results, and emits. What of a call that
+/// [is joined](ProbeId::is_joined) `finish` does not set, it leaves zero: the reader has it from the entry.
 /// `finish` gets the payload, the extra argument (0 when it is lost) and the return value.
 #[inline(always)]
 pub fn leave<P: Seen + Copy + Default + 'static>(
@@ -304,6 +336,14 @@ pub fn leave<P: Seen + Copy + Default + 'static>(
         Returns::Nothing => 0,
     };
     head.ret = ret as i64;
+    if joined_by_reader(id) {
+        head.flags |= Flags::NO_ARGS;
+        let (mut r, mut payload) = (Reader::new(), P::default());
+        finish(&mut r, &mut payload, 0, ret);
+        head.fault(ctx, r.fault);
+        emit(&head, &payload);
+        return;
+    }
     let mut key = args_key(id, u64::from(nesting == Nesting::Once));
     let mut saved = ARGS.get_ptr(key);
     if nesting == Nesting::Once && saved.is_none() {
@@ -311,7 +351,7 @@ pub fn leave<P: Seen + Copy + Default + 'static>(
         saved = ARGS.get_ptr(key);
     }
     let mut payload = P::default();
-    let mut extra = 0;
+    let (mut extra, mut bits) = (0, 0);
     let mut r = Reader::new();
     match saved {
         Some(saved) => {
@@ -320,8 +360,9 @@ pub fn leave<P: Seen + Copy + Default + 'static>(
             unsafe {
                 payload = (&raw const (*saved).payload).cast::<P>().read();
                 extra = (*saved).extra;
-                r.fault = (*saved).fault != 0;
+                bits = (*saved).bits;
             }
+            r.fault = bits & Saved::FAULT != 0;
             // It was there a moment ago and belongs to this thread.
             let _ = ARGS.remove(key);
         }
@@ -334,6 +375,11 @@ pub fn leave<P: Seen + Copy + Default + 'static>(
             count(counter::NO_ARGS);
             tell(ctx.as_ptr(), Trouble::NoArgs as u32, id as u32);
         }
+    }
+    if bits & Saved::TASK != 0 {
+        head.flags |= bits as u8;
+    } else {
+        head = head.of_task();
     }
     finish(&mut r, &mut payload, extra, ret);
     head.fault(ctx, r.fault);

@@ -43,8 +43,15 @@ pub struct Saved {
     pub payload: [u64; 10],
     /// An argument that the payload does not hold.
     pub extra: u64,
-    /// 1 when a read at entry failed.
-    pub fault: u64,
+    /// [`Self::FAULT`], [`Self::TASK`], and with the latter the record's flags that tell of the task.
+    pub bits: u64,
+}
+
+impl Saved {
+    /// A read at entry failed.
+    pub const FAULT: u64 = 1 << 8;
+    /// What the task is was looked up at entry.
+    pub const TASK: u64 = 1 << 9;
 }
 
 /// Arguments of calls that have not returned.

@@ -1,5 +1,6 @@
 //! What is read of the kernel's structs, one function per struct.
 
+use aya_ebpf::Global;
 use gemscope_common::reservation::{HELD, NOT_HELD};
 use gemscope_common::{BufAccess, DrmFile, Framebuffer, Gem, ops};
 
@@ -12,18 +13,33 @@ const FILE_REF_DEAD: u64 = 0xC000_0000_0000_0000;
 /// A GEM object as it is now.
 #[inline(always)]
 pub fn gem(r: &mut Reader, obj: u64) -> Gem {
-    Gem {
-        file: 0,
-        obj,
-        dev: r.pointer(obj, &OFF_GEM_DEV),
-        dma_buf: r.pointer(obj, &OFF_GEM_DMA_BUF),
-        import_attach: r.pointer(obj, &OFF_GEM_IMPORT_ATTACH),
-        size: r.field(obj, &OFF_GEM_SIZE),
-        handle_count: r.field(obj, &OFF_GEM_HANDLE_COUNT),
-        name: r.field(obj, &OFF_GEM_NAME),
-        refcount: r.field(obj, &OFF_GEM_REFCOUNT),
-        handle: 0,
-    }
+    // On every kernel so far these lie side by side, and one call that reads four costs little more than one that reads one.
+    // Where they do not, the verifier, which knows the offsets, removes this branch; where they do, the other.
+    let front = follow(&OFF_GEM_REFCOUNT, [(&OFF_GEM_HANDLE_COUNT, 4), (&OFF_GEM_DEV, 8), (&OFF_GEM_DEV, 8)]);
+    let middle =
+        follow(&OFF_GEM_SIZE, [(&OFF_GEM_NAME, 8), (&OFF_GEM_DMA_BUF, 16), (&OFF_GEM_IMPORT_ATTACH, 24)]);
+    let (refcount, handle_count, dev) = if front {
+        let [counts, dev]: [u64; 2] = r.field(obj, &OFF_GEM_REFCOUNT);
+        (counts as u32, (counts >> 32) as u32, dev)
+    } else {
+        (r.field(obj, &OFF_GEM_REFCOUNT), r.field(obj, &OFF_GEM_HANDLE_COUNT), r.pointer(obj, &OFF_GEM_DEV))
+    };
+    let (size, name, dma_buf, import_attach) = if middle {
+        let [size, name, dma_buf, import_attach]: [u64; 4] = r.field(obj, &OFF_GEM_SIZE);
+        (size, name as u32, dma_buf, import_attach)
+    } else {
+        let size = r.field(obj, &OFF_GEM_SIZE);
+        let (name, dma_buf) = (r.field(obj, &OFF_GEM_NAME), r.pointer(obj, &OFF_GEM_DMA_BUF));
+        (size, name, dma_buf, r.pointer(obj, &OFF_GEM_IMPORT_ATTACH))
+    };
+    Gem { file: 0, obj, dev, dma_buf, import_attach, size, handle_count, name, refcount, handle: 0 }
+}
+
+/// Do fields lie so many bytes behind a first one, all of them known?
+#[inline(always)]
+fn follow(first: &Global<u32>, others: [(&Global<u32>, u32); 3]) -> bool {
+    let first = first.load();
+    first != UNKNOWN && others.iter().all(|(other, behind)| other.load() == first.wrapping_add(*behind))
 }
 
 /// `file->minor->dev`.

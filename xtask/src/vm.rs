@@ -11,7 +11,7 @@ use gemscope_vm::debian;
 use gemscope_vm::initramfs::{self, Contents};
 use gemscope_vm::kernels::{self, Gone, Kernel};
 use gemscope_vm::modules::{self, Device};
-use gemscope_vm::qemu::{Guest, Outcome, Sinks};
+use gemscope_vm::qemu::{Cpus, Guest, Outcome, Sinks};
 use gemscope_vm::tool;
 
 use crate::driver::{self, NoHeaders};
@@ -73,6 +73,9 @@ pub struct SetupArgs {
     /// Further words for the kernel's command line.
     #[arg(long, value_name = "WORDS", default_value = "")]
     pub append: String,
+    /// One cpu, and a clock that counts its instructions: slower, and no other load of this machine shows in its times.
+    #[arg(long)]
+    pub counted: bool,
 }
 
 impl SetupArgs {
@@ -91,6 +94,7 @@ impl SetupArgs {
             no_gemscope: false,
             no_gemclient: false,
             append: String::new(),
+            counted: false,
         }
     }
 
@@ -174,8 +178,7 @@ impl Boot<'_> {
             memory: self.setup.memory,
             out: self.out.as_deref(),
             append: &self.setup.append,
-            // The tests are the same on every machine.
-            fast: false,
+            cpus: if self.setup.counted { Cpus::Counted } else { Cpus::Emulated },
             share: false,
             stop: None,
         };

@@ -54,7 +54,7 @@ pub fn fork_e(ctx: ProbeContext) -> u32 {
         parent_tgid: parent,
         ..Process::default()
     };
-    emit(&Head::new(ProbeId::Fork, Phase::Point), &payload);
+    emit(&Head::new(ProbeId::Fork, Phase::Point).of_task(), &payload);
     0
 }
 
@@ -70,7 +70,7 @@ pub fn exec_e(_ctx: ProbeContext) -> u32 {
         parent_tgid: parent_tgid(&mut r, current_task()),
         ..Process::default()
     };
-    emit(&Head::new(ProbeId::Exec, Phase::Point), &payload);
+    emit(&Head::new(ProbeId::Exec, Phase::Point).of_task(), &payload);
     0
 }
 
@@ -107,6 +107,6 @@ pub fn exit_e(ctx: ProbeContext) -> u32 {
         parent_tgid: parent_tgid(&mut r, task),
         ..Process::default()
     };
-    emit(&Head::new(ProbeId::Exit, Phase::Point), &payload);
+    emit(&Head::new(ProbeId::Exit, Phase::Point).of_task(), &payload);
     0
 }

@@ -4,6 +4,7 @@
 //! tests and benches reach everything that does not need a kernel.
 
 pub mod args;
+mod beside;
 mod capture;
 mod commands;
 pub mod exit;

@@ -6,7 +6,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Seek as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
@@ -17,7 +17,7 @@ use tempfile::NamedTempFile;
 
 use crate::exit::Exit;
 use crate::ui::{self, Sink, Ui};
-use crate::values;
+use crate::{beside, values};
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -276,14 +276,10 @@ impl Target {
         }
         // Root gives up the right to write everywhere before it writes: in a folder of somebody else it could not rename any more.
         let direct = || OpenOptions::new().write(true).create(true).truncate(false).open(&place);
-        let folder = place.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        if nix::unistd::Uid::effective().is_root() && fs::metadata(folder)?.uid() != 0 {
+        if nix::unistd::Uid::effective().is_root() && fs::metadata(beside::folder(&place))?.uid() != 0 {
             return Ok(Self::Direct(direct()?));
         }
-        let mode =
-            there.as_ref().map_or_else(|| fs::Permissions::from_mode(0o666), fs::Metadata::permissions);
-        let made = tempfile::Builder::new().prefix(".gemscope-report-").permissions(mode).tempfile_in(folder);
-        match made {
+        match beside::file(&place) {
             Ok(file) => Ok(Self::Beside(file, place)),
             Err(_) if there.is_some() => Ok(Self::Direct(direct()?)),
             Err(error) => Err(error.into()),

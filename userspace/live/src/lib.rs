@@ -10,6 +10,7 @@ mod definitions;
 mod dmabufs;
 mod events;
 pub mod gather;
+mod join;
 mod kallsyms;
 mod kernel_log;
 mod load;

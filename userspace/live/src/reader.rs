@@ -11,6 +11,7 @@ use gemscope_common::Record;
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::definitions::Tap;
+use crate::join::Joiner;
 use crate::queue::Sender;
 
 /// Records that are handed over together, at most.
@@ -81,6 +82,7 @@ impl Reader {
             parts,
             stop: Arc::clone(&stop),
             drops: Arc::clone(&drops),
+            joiner: Joiner::default(),
             batch: Vec::new(),
             over: false,
         };
@@ -115,6 +117,7 @@ struct Work {
     parts: Parts,
     stop: Arc<AtomicBool>,
     drops: Arc<AtomicU64>,
+    joiner: Joiner,
     batch: Vec<Record>,
     /// A record from after the window has come. The ring's order decides, so all later ones are left out too.
     over: bool,
@@ -155,6 +158,7 @@ impl Work {
             while let Some(item) = ring.next() {
                 match Record::from_ring(&item) {
                     Ok(mut record) => {
+                        self.joiner.see(&mut record);
                         let at = record.header.ts_ns;
                         self.over |= at >= until;
                         if self.over || at < window.from {

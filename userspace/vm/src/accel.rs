@@ -13,6 +13,9 @@ pub const CHOSEN: &str = "GEMSCOPE_VM_ACCEL";
 /// The accelerator that runs a guest's cpus on this machine's own.
 pub const KVM: &str = "kvm";
 
+/// The accelerator that emulates one cpu after the other.
+pub(crate) const ONE_AT_A_TIME: &str = "tcg,thread=single";
+
 /// The first QEMU whose translation can be trusted when several cpus run at a time, and one of them rewrites the code that
 /// another one runs, which is how probes come and go.
 ///
@@ -23,7 +26,7 @@ pub const GOOD: (u32, u32) = (8, 1);
 
 /// The accelerator that emulates, for a version: cpus at a time where that is right, else one cpu after the other.
 pub(crate) fn emulator(version: (u32, u32)) -> &'static str {
-    if version >= GOOD { "tcg,thread=multi" } else { "tcg,thread=single" }
+    if version >= GOOD { "tcg,thread=multi" } else { ONE_AT_A_TIME }
 }
 
 /// The version of the QEMU on this machine.

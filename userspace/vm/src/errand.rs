@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use crate::initramfs::{self, Contents};
 use crate::kernels::Kernel;
 use crate::modules::{self, Device};
-use crate::qemu::{self, Guest, Outcome, Sinks};
+use crate::qemu::{self, Cpus, Guest, Outcome, Sinks};
 use crate::scratch::Scratch;
 use crate::{libraries, tell, tool};
 
@@ -134,7 +134,7 @@ impl Errand<'_> {
             memory: self.memory,
             out: Some(out.path()).filter(|_| contents.bring_out),
             append: "",
-            fast: true,
+            cpus: Cpus::Own,
             share: shared,
             stop: Some(self.stop),
         };

@@ -52,13 +52,29 @@ pub struct Guest<'a> {
     pub out: Option<&'a Path>,
     /// Further words of the kernel's command line.
     pub append: &'a str,
-    /// Run its cpus on this machine's own where that works, not emulated.
-    pub fast: bool,
+    /// How its cpus run.
+    pub cpus: Cpus,
     /// Offer it this machine's files, to read, by the name of [`SHARE`].
     pub share: bool,
     /// Asked from time to time: is it to end now?
     pub stop: Option<&'a dyn Fn() -> bool>,
 }
+
+/// How a guest's cpus run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cpus {
+    /// Emulated: the same on every machine.
+    Emulated,
+    /// On this machine's own where that works, else emulated.
+    Own,
+    /// One, emulated, and the clock goes on by [`NS_PER_INSTRUCTION`] with each of its instructions: what something costs
+    /// does not depend on what else this machine does. Slower than the others.
+    Counted,
+}
+
+/// Of [`Cpus::Counted`].
+pub const NS_PER_INSTRUCTION: u64 = 1 << COUNTED_SHIFT;
+const COUNTED_SHIFT: u32 = 1;
 
 /// What came of a command in a guest.
 #[derive(Debug)]
@@ -90,9 +106,10 @@ impl Guest<'_> {
     pub fn run(&self, mut sinks: Sinks<'_>) -> Result<Outcome> {
         let name = &self.kernel.version;
         let accelerator = match std::env::var(accel::CHOSEN) {
+            _ if self.cpus == Cpus::Counted => accel::ONE_AT_A_TIME.to_owned(),
             Ok(chosen) => chosen,
             Err(_) => {
-                if self.fast
+                if self.cpus == Cpus::Own
                     && let Some(outcome) = self.boot_fast(&mut sinks)?
                 {
                     return Ok(outcome);
@@ -100,7 +117,9 @@ impl Guest<'_> {
                 accel::emulator(accel::version()?).to_owned()
             }
         };
-        for _ in 1..BOOTS {
+        // Nothing can be late for a clock that goes with the cpu: it is only slow.
+        let boots = if self.cpus == Cpus::Counted { 1 } else { BOOTS };
+        for _ in 1..boots {
             if let Some(outcome) = self.boot(&mut sinks, &accelerator, BOOT, false)? {
                 return Ok(outcome);
             }
@@ -217,6 +236,7 @@ impl Guest<'_> {
     pub fn shell(&self) -> Result<()> {
         let scratch = Scratch::new("vm")?;
         let accelerator = match std::env::var(accel::CHOSEN) {
+            _ if self.cpus == Cpus::Counted => accel::ONE_AT_A_TIME.to_owned(),
             Ok(chosen) => chosen,
             Err(_) => accel::emulator(accel::version()?).to_owned(),
         };
@@ -251,12 +271,15 @@ impl Guest<'_> {
             "-cpu",
             cpu(accelerator),
             "-smp",
-            "2",
+            if self.cpus == Cpus::Counted { "1" } else { "2" },
             "-m",
             &self.memory.to_string(),
         ]);
         command.args(["-nodefaults", "-display", "none", "-vga", "none", "-no-reboot", "-no-user-config"]);
         command.arg("-kernel").arg(self.kernel.vmlinuz()).arg("-initrd").arg(&initramfs);
+        if self.cpus == Cpus::Counted {
+            command.arg("-icount").arg(format!("shift={COUNTED_SHIFT},sleep=off"));
+        }
         for hardware in self.devices.iter().filter_map(|device| device.hardware) {
             command.args(["-device", hardware]);
         }

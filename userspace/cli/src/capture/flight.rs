@@ -15,7 +15,7 @@ use gemscope_report::{Context, Judgement, Names, number, plural, size};
 use gemscope_trace::{Definition, Definitions, Flown, TraceHeader};
 
 use crate::pipeline::Judge;
-use crate::{source, ui};
+use crate::{beside, source, ui};
 
 /// What the options ask for.
 #[derive(Clone, Debug)]
@@ -261,7 +261,7 @@ fn store(
 ) -> anyhow::Result<String> {
     let path = &plan.path;
     let refused = || format!("cannot write a trace beside `{}`", ui::shown(path));
-    let mut file = tempfile::NamedTempFile::new_in(folder(path)).with_context(refused)?;
+    let mut file = tempfile::NamedTempFile::new_in(beside::folder(path)).with_context(refused)?;
     let summary = flown.clone().write(&mut file, header, definitions)?;
     let mut nth = 1;
     let name = loop {
@@ -295,14 +295,10 @@ fn numbered(path: &Path, nth: u32) -> PathBuf {
 /// # Errors
 /// It cannot.
 pub fn check_place(path: &Path) -> anyhow::Result<()> {
-    match tempfile::NamedTempFile::new_in(folder(path)) {
+    match tempfile::NamedTempFile::new_in(beside::folder(path)) {
         Ok(_) => Ok(()),
         Err(e) => Err(e).with_context(|| {
             format!("cannot write a trace beside `{}`: choose a folder of yours for it", ui::shown(path))
         }),
     }
-}
-
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -9,6 +9,7 @@ use gemscope_policy::{Baseline, Config, Suppression};
 
 use super::settings::Base;
 use crate::args::PolicyArgs;
+use crate::beside;
 use crate::mistake::{self, Mistakes};
 
 /// The configuration where there is none named.
@@ -82,22 +83,11 @@ pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // A link stays one: the file that it leads to is replaced.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let beside = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
-    let write = || {
-        let mut file = File::create_new(&beside)?;
-        if let Ok(old) = fs::metadata(&path) {
-            file.set_permissions(old.permissions())?;
-        }
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, &path)
-    };
-    let done = write();
-    if done.as_ref().is_err_and(|e| e.kind() != ErrorKind::AlreadyExists) {
-        let _ = fs::remove_file(&beside);
-    }
-    done
+    let mut file = beside::file(&path)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(&path)?;
+    Ok(())
 }
 
 #[cfg(test)]
