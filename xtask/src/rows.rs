@@ -11,6 +11,7 @@ mod assert;
 mod case;
 mod flight;
 mod look_alikes;
+mod mistakes;
 mod monitor;
 mod offenders;
 mod row;
@@ -137,24 +138,6 @@ macro_rules! faults {
         ]
     };
 }
-
-/// What `mistakes` makes, and by whom. Of the tree it is the last process, which has executed itself.
-const MISTAKES: &[Expect] = &[
-    Line(&[
-        ("/type", Text("summary")),
-        ("/verdict", Text("findings")),
-        ("/lost", Number(0)),
-        ("/by_rule", Counts(&[("double-close", 1), ("fd-leak", 2), ("handle-leak", 4)])),
-    ]),
-    Count(0, &[("/type", Text("finding")), ("/certain", Bool(false))]),
-    fault!("plain" "handle-leak"),
-    fault!("nested" "handle-leak"),
-    fault!("fd" "fd-leak"),
-    fault!("twice" "double-close"),
-    fault!("exe" "handle-leak"),
-    fault!("sent" "fd-leak"),
-    fault!("s7" "handle-leak"),
-];
 
 /// Shell that judges a race until the kernel has lost it, in up to eight recordings.
 macro_rules! until_found {
@@ -393,16 +376,7 @@ const ROWS: &[Row] = &[
     .seconds(600),
     // Mistakes, each by its name and nothing beside it. The leak's stack leads to the function that made it.
     found!("forget-gem-close", "judged -- gemclient forget-gem-close", "handle-leak": 1; Says("forget_gem_close")).usually(ON_5_10),
-    // Several in one check: as many of each rule as there are, each of the process that made it.
-    row(
-        "mistakes",
-        "for link in plain nested fd twice tree sent s7; do ln -s /usr/bin/gemclient $link; done; \
-         judged -- sh -c './plain forget-gem-close && ./nested forget-gem-close-nested && ./fd forget-prime-fd && ./twice close-twice && \
-         ./tree fork-exec-tree && ./sent scm-forget-fd && ./s7 s7'",
-        MISTAKES,
-    )
-    .code(1)
-    .seconds(120),
+    mistakes::TOGETHER,
     // One recording for three programs: which rule speaks of what else they do is not this row's business.
     row(
         "miscounted",

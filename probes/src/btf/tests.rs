@@ -1,24 +1,41 @@
 //! What is read in place is what another reader unpacks.
 
-use std::path::Path;
-
 use btf_rs::{BtfType as _, Type as Other};
 use proptest::prelude::*;
 
 use super::*;
 
-fn fixture(line: &str) -> (Vec<u8>, Vec<(String, Vec<u8>)>) {
-    let folder =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/kernels").join(line).join("btf");
-    let mut modules = Vec::new();
-    for entry in std::fs::read_dir(&folder).unwrap() {
-        let path = entry.unwrap().path();
-        modules
-            .push((path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap()));
-    }
-    modules.sort();
-    let at = modules.iter().position(|(name, _)| name == "vmlinux").unwrap();
-    (modules.remove(at).1, modules)
+/// The types of one kernel: of itself, and of modules with their names.
+struct Fixture {
+    line: &'static str,
+    vmlinux: &'static [u8],
+    modules: &'static [(&'static str, &'static [u8])],
+}
+
+macro_rules! fixture {
+    ($line:literal $(, $module:literal)*) => {
+        Fixture {
+            line: $line,
+            vmlinux: include_bytes!(concat!("../../../tests/fixtures/kernels/", $line, "/btf/vmlinux")),
+            modules: &[$((
+                $module,
+                include_bytes!(concat!("../../../tests/fixtures/kernels/", $line, "/btf/", $module)) as &[u8],
+            )),*],
+        }
+    };
+}
+
+const FIXTURES: &[Fixture] = &[
+    fixture!("5.10"),
+    fixture!("6.1", "drm", "drm_shmem_helper", "drm_vram_helper", "virtio_gpu"),
+    fixture!("6.12", "drm", "drm_shmem_helper", "drm_vram_helper", "virtio_gpu"),
+    fixture!("6.18", "drm", "drm_shmem_helper", "virtio_gpu"),
+    fixture!("7.2", "drm", "drm_shmem_helper", "virtio_gpu"),
+];
+
+/// The kernel itself, of the line that is in the middle.
+fn vmlinux() -> Vec<u8> {
+    FIXTURES[2].vmlinux.to_vec()
 }
 
 /// Names, sizes, members and parameters of every type by its number, and every type by its name.
@@ -70,16 +87,15 @@ fn same(types: &Types, other: &btf_rs::Btf, last: u32) {
 
 #[test]
 fn types_are_what_another_reader_unpacks() {
-    for line in ["5.10", "6.1", "6.12", "6.18", "7.2"] {
-        let (vmlinux, modules) = fixture(line);
+    for &Fixture { line, vmlinux, modules } in FIXTURES {
         let (types, other) =
-            (Types::parse(&vmlinux, None).unwrap(), btf_rs::Btf::from_bytes(&vmlinux).unwrap());
+            (Types::parse(vmlinux, None).unwrap(), btf_rs::Btf::from_bytes(vmlinux).unwrap());
         let last = other.base().type_id_range().1;
         assert!(last > 100, "{line}: {last} types");
         same(&types, &other, last);
         for (name, bytes) in modules {
-            let split = Types::parse(&bytes, Some(&types)).unwrap();
-            let other = btf_rs::Btf::from_split_bytes(&bytes, &other).unwrap();
+            let split = Types::parse(bytes, Some(&types)).unwrap();
+            let other = btf_rs::Btf::from_split_bytes(bytes, &other).unwrap();
             let last = other.split().unwrap().type_id_range().1;
             assert!(last > other.base().type_id_range().1, "{line}: {name}");
             same(&split, &other, last);
@@ -89,7 +105,7 @@ fn types_are_what_another_reader_unpacks() {
 
 #[test]
 fn what_is_damaged_is_said() {
-    let (vmlinux, _) = fixture("6.12");
+    let vmlinux = vmlinux();
     let why = |change: &dyn Fn(&mut Vec<u8>)| {
         let mut bytes = vmlinux.clone();
         change(&mut bytes);
@@ -110,7 +126,7 @@ fn what_is_damaged_is_said() {
 proptest! {
     #[test]
     fn damage_makes_no_panic(at in 0usize..4000, value: u8, cut in 0usize..8000) {
-        let (mut vmlinux, _) = fixture("6.12");
+        let mut vmlinux = vmlinux();
         if let Some(byte) = vmlinux.get_mut(at) {
             *byte = value;
         }
