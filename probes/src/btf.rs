@@ -5,8 +5,9 @@
 
 pub mod minimise;
 mod proto;
+mod types;
 
-use btf_rs::Type;
+use types::{Member, Type, Types, kind};
 
 pub use proto::{Pointee, Proto, Shape};
 
@@ -59,8 +60,8 @@ pub enum WhyNot {
 
 /// The kernel's types.
 pub struct Btf {
-    vmlinux: btf_rs::Btf,
-    modules: Vec<(String, btf_rs::Btf)>,
+    vmlinux: Types,
+    modules: Vec<(String, Types)>,
     skipped: Vec<Error>,
 }
 
@@ -74,38 +75,8 @@ impl std::fmt::Debug for Btf {
     }
 }
 
-/// The parser trusts the header's lengths; this makes sure that they lie inside the bytes.
-fn check_header(name: &str, bytes: &[u8]) -> Result<(), Error> {
-    let damaged = |reason: &str| Error::Damaged { name: name.to_owned(), reason: reason.to_owned() };
-    let u32_at =
-        |at: usize| bytes.get(at..).and_then(|b| b.first_chunk()).map(|b| u64::from(u32::from_le_bytes(*b)));
-    if bytes.first_chunk() != Some(&[0x9f, 0xeb]) {
-        return Err(damaged("it does not begin with the magic number of little-endian BTF"));
-    }
-    let header = || Some([u32_at(4)?, u32_at(8)?, u32_at(12)?, u32_at(16)?, u32_at(20)?]);
-    let [header_len, type_off, type_len, str_off, str_len] = header().ok_or_else(|| damaged("cut short"))?;
-    let len = bytes.len() as u64;
-    if header_len + type_off + type_len > len || header_len + str_off + str_len > len {
-        return Err(damaged("cut short"));
-    }
-    let strings = usize::try_from(header_len + str_off).ok().and_then(|at| bytes.get(at..));
-    if strings.is_none_or(|s| s.first() != Some(&0)) {
-        return Err(damaged("the strings do not begin with the empty one"));
-    }
-    Ok(())
-}
-
-fn parse_one(name: &str, bytes: &[u8], base: Option<&btf_rs::Btf>) -> Result<btf_rs::Btf, Error> {
-    // The strings of split BTF need not begin with the empty one, all others do.
-    match (check_header(name, bytes), base) {
-        (Err(Error::Damaged { reason, .. }), Some(_)) if reason.starts_with("the strings") => {}
-        (result, _) => result?,
-    }
-    let parsed = match base {
-        None => btf_rs::Btf::from_bytes(bytes),
-        Some(base) => btf_rs::Btf::from_split_bytes(bytes, base),
-    };
-    parsed.map_err(|e| Error::Damaged { name: name.to_owned(), reason: e.to_string() })
+fn parse_one(name: &str, bytes: &[u8], base: Option<&Types>) -> Result<Types, Error> {
+    Types::parse(bytes, base).map_err(|reason| Error::Damaged { name: name.to_owned(), reason })
 }
 
 impl Btf {
@@ -141,7 +112,7 @@ impl Btf {
     }
 
     /// Where a type of `module` may be, best first: the module's own BTF (which sees vmlinux's too), else vmlinux's.
-    fn scopes<'a>(&'a self, module: &str) -> impl Iterator<Item = &'a btf_rs::Btf> + use<'a> {
+    fn scopes<'a>(&'a self, module: &str) -> impl Iterator<Item = &'a Types> + use<'a> {
         let module = module.replace('-', "_");
         let own = self.modules.iter().find(|(name, _)| *name == module).map(|(_, btf)| btf);
         own.into_iter().chain(std::iter::once(&self.vmlinux))
@@ -170,7 +141,7 @@ impl Btf {
         for btf in self.scopes(module) {
             let mut found = None;
             for record in structs(btf, type_name) {
-                match walk(btf, &record, path) {
+                match walk(btf, record, path) {
                     Ok(at) if found.is_some_and(|f| f != at) => {
                         return Err(WhyNot::Ambiguous(type_name.to_owned()));
                     }
@@ -202,9 +173,9 @@ impl Btf {
     pub fn member_type(&self, module: &str, type_name: &str, path: &str) -> Option<String> {
         self.scopes(module).find_map(|btf| {
             structs(btf, type_name).find_map(|record| {
-                let (_, member) = member_at(btf, &record, path).ok()?;
-                let target = strip(btf, btf.resolve_chained_type(&member).ok()?)?;
-                Some(name_of(btf, &target))
+                let member = member_at(btf, record, path).ok()?;
+                let target = strip(btf, member.of)?;
+                Some(name_of(btf, &target).to_owned())
             })
         })
     }
@@ -213,8 +184,7 @@ impl Btf {
     #[must_use]
     pub fn prototypes(&self, module: &str, function: &str) -> Vec<Proto> {
         for btf in self.scopes(module) {
-            let types = btf.resolve_types_by_name(function).unwrap_or_default();
-            let protos: Vec<_> = types.iter().filter_map(|t| Proto::of(btf, t)).collect();
+            let protos: Vec<_> = btf.named(function).filter_map(|ty| Proto::of(btf, ty)).collect();
             if !protos.is_empty() {
                 return protos;
             }
@@ -224,60 +194,51 @@ impl Btf {
 }
 
 /// The structs of this name that have members.
-fn structs(btf: &btf_rs::Btf, name: &str) -> impl Iterator<Item = btf_rs::Struct> {
-    btf.resolve_types_by_name(name).unwrap_or_default().into_iter().filter_map(|t| match t {
-        Type::Struct(s) | Type::Union(s) if !s.members.is_empty() => Some(s),
-        _ => None,
-    })
+fn structs<'a>(btf: &'a Types, name: &'a str) -> impl Iterator<Item = Type<'a>> {
+    btf.named(name).filter(|ty| ty.members().next().is_some())
 }
 
 /// The name of a type; empty when it has none.
-fn name_of(btf: &btf_rs::Btf, ty: &Type) -> String {
-    let named = ty.as_btf_type().filter(|t| t.get_name_offset().is_some());
-    named.and_then(|t| btf.resolve_name(t).ok()).unwrap_or_default()
+fn name_of<'a>(btf: &'a Types, ty: &Type<'_>) -> &'a str {
+    btf.string(ty.name).unwrap_or_default()
 }
 
 /// The type behind typedefs and qualifiers.
-fn strip(btf: &btf_rs::Btf, mut ty: Type) -> Option<Type> {
+fn strip(btf: &Types, id: u32) -> Option<Type<'_>> {
+    let mut ty = btf.get(id)?;
     for _ in 0..MAX_DEPTH {
-        ty = match &ty {
-            Type::Typedef(t) => btf.resolve_chained_type(t).ok()?,
-            Type::Volatile(t) | Type::Const(t) | Type::Restrict(t) => btf.resolve_chained_type(t).ok()?,
-            Type::TypeTag(t) => btf.resolve_chained_type(t).ok()?,
+        ty = match ty.kind {
+            kind::TYPEDEF | kind::VOLATILE | kind::CONST | kind::RESTRICT | kind::TYPE_TAG => {
+                btf.get(ty.size_or_type)?
+            }
             _ => return Some(ty),
         };
     }
     None
 }
 
-fn walk(btf: &btf_rs::Btf, record: &btf_rs::Struct, path: &str) -> Result<u32, WhyNot> {
-    let (bits, member) = member_at(btf, record, path)?;
-    if bits % 8 != 0 || member.bitfield_size().is_some_and(|n| n != 0) {
+fn walk(btf: &Types, record: Type<'_>, path: &str) -> Result<u32, WhyNot> {
+    let member = member_at(btf, record, path)?;
+    if member.bits % 8 != 0 || member.width != 0 {
         return Err(WhyNot::BitField(path.to_owned()));
     }
-    Ok(bits / 8)
+    Ok(member.bits / 8)
 }
 
-/// The member at `path` and its place in bits.
-fn member_at(
-    btf: &btf_rs::Btf,
-    record: &btf_rs::Struct,
-    path: &str,
-) -> Result<(u32, btf_rs::Member), WhyNot> {
-    let mut record = record.clone();
+/// The member at `path`, its place counted from the beginning of the struct.
+fn member_at<'a>(btf: &'a Types, mut record: Type<'a>, path: &str) -> Result<Member, WhyNot> {
     let mut place = 0u32;
     let mut steps = path.split('.').peekable();
     while let Some(step) = steps.next() {
-        let holder = || btf.resolve_name(&record).unwrap_or_default();
-        let (bits, member) =
+        let holder = || name_of(btf, &record).to_owned();
+        let member =
             find(btf, &record, step, 0).ok_or_else(|| WhyNot::NoMember(holder(), step.to_owned()))?;
-        place = place.checked_add(bits).ok_or_else(|| WhyNot::Damaged(path.to_owned()))?;
+        place = place.checked_add(member.bits).ok_or_else(|| WhyNot::Damaged(path.to_owned()))?;
         if steps.peek().is_none() {
-            return Ok((place, member));
+            return Ok(Member { bits: place, ..member });
         }
-        let target = btf.resolve_chained_type(&member).ok().and_then(|t| strip(btf, t));
-        record = match target {
-            Some(Type::Struct(s) | Type::Union(s)) => s,
+        record = match strip(btf, member.of) {
+            Some(target) if target.is_record() => target,
             Some(_) => return Err(WhyNot::NotAStruct(step.to_owned())),
             None => return Err(WhyNot::Damaged(step.to_owned())),
         };
@@ -286,25 +247,23 @@ fn member_at(
 }
 
 /// The member of this name, also inside anonymous structs and unions.
-fn find(
-    btf: &btf_rs::Btf,
-    record: &btf_rs::Struct,
-    name: &str,
-    depth: usize,
-) -> Option<(u32, btf_rs::Member)> {
-    for member in &record.members {
-        let own = btf.resolve_name(member).ok()?;
+fn find(btf: &Types, record: &Type<'_>, name: &str, depth: usize) -> Option<Member> {
+    for member in record.members() {
+        let own = btf.string(member.name)?;
         if own == name {
-            return Some((member.bit_offset(), member.clone()));
+            return Some(member);
         }
         if !own.is_empty() || depth >= MAX_DEPTH {
             continue;
         }
-        if let Ok(Type::Struct(inner) | Type::Union(inner)) = btf.resolve_chained_type(member)
-            && let Some((bits, found)) = find(btf, &inner, name, depth + 1)
+        if let Some(inner) = btf.get(member.of)
+            && let Some(found) = find(btf, &inner, name, depth + 1)
         {
-            return Some((member.bit_offset().checked_add(bits)?, found));
+            return Some(Member { bits: member.bits.checked_add(found.bits)?, ..found });
         }
     }
     None
 }
+
+#[cfg(test)]
+mod tests;

@@ -111,6 +111,19 @@ impl KernelFacts {
         }
     }
 
+    /// Functions of which it makes a difference before anything is attached whether they can be traced: a probe would sit on another
+    /// one instead. Of all others the kernel says so itself.
+    #[must_use]
+    pub fn doubtful(&self) -> BTreeSet<&'static str> {
+        let is_function = |name: &str| self.symbols.lookup(name).any(|s| s.is_function());
+        let targets = catalogue::rows().flat_map(|row| row.targets);
+        let several = targets.map(|target| {
+            let there = target.symbols.iter().map(|s| s.name).filter(|name| is_function(name));
+            there.collect::<Vec<_>>()
+        });
+        several.filter_map(|mut there| there.pop().map(|_| there)).flatten().collect()
+    }
+
     /// The same facts, knowing which functions can be traced: the text of `available_filter_functions` in tracefs.
     ///
     /// The kernel refuses probes on functions that are not in it. A text without the core's functions is not believed.

@@ -12,6 +12,7 @@ pub mod facts;
 pub mod fallback;
 pub mod fields;
 pub mod image;
+mod lists;
 pub mod module;
 pub mod offsets;
 pub mod plan;

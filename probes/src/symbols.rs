@@ -1,5 +1,7 @@
 //! The kernel's symbols, compactly: from `/proc/kallsyms`, from an image's tables, from modules' ELF files.
 
+use crate::lists::Lists;
+
 /// Name of the module that symbols of the kernel itself are given.
 pub const VMLINUX: &str = "vmlinux";
 
@@ -33,12 +35,14 @@ struct Entry {
     address: u64,
 }
 
-/// A table of symbols, by name. One name may stand for several symbols.
+/// A table of symbols. One name may stand for several symbols.
 #[derive(Clone, Debug, Default)]
 pub struct Symbols {
     arena: String,
     modules: Vec<String>,
     entries: Vec<Entry>,
+    /// Places in `entries`, by the part of the name before the first dot: with a function are its clones.
+    by_stem: Lists,
 }
 
 /// Why `/proc/kallsyms` could not be used.
@@ -61,19 +65,16 @@ impl Symbols {
     /// [`KallsymsError`] when there is no symbol, or when all addresses are hidden.
     pub fn from_kallsyms(text: &[u8]) -> Result<Self, KallsymsError> {
         let mut builder = Builder::default();
+        builder.0.arena.reserve(text.len() / 2);
         let (mut lines, mut hidden) = (0u64, 0u64);
-        for line in text.split(|&b| b == b'\n') {
-            let Ok(line) = str::from_utf8(line) else { continue };
-            let mut words = line.split_ascii_whitespace();
-            let (Some(address), Some(kind), Some(name)) = (words.next(), words.next(), words.next()) else {
-                continue;
-            };
-            let (Ok(address), &[kind]) = (u64::from_str_radix(address, 16), kind.as_bytes()) else {
-                continue;
-            };
+        let mut rest = text;
+        while !rest.is_empty() {
+            let end = rest.iter().position(|&b| b == b'\n').unwrap_or(rest.len());
+            let (line, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+            rest = after.get(1..).unwrap_or_default();
+            let Some((address, kind, name, module)) = fields(line) else { continue };
             lines += 1;
             hidden += u64::from(address == 0);
-            let module = words.next().and_then(|m| m.strip_prefix('[')?.strip_suffix(']'));
             builder.push(name, module.unwrap_or(VMLINUX), kind, address);
         }
         // The first per-cpu symbol lies at 0 on some kernels, so a few zeros mean nothing.
@@ -96,11 +97,15 @@ impl Symbols {
         self.entries.is_empty()
     }
 
-    /// Every symbol of this name.
+    /// Every symbol of this name, in the order of their modules and addresses.
     pub fn lookup<'a>(&'a self, name: &str) -> impl Iterator<Item = Symbol<'a>> + use<'a> {
-        let start = self.entries.partition_point(|e| self.name(e) < name);
-        let end = self.entries.partition_point(|e| self.name(e) <= name);
-        self.entries.get(start..end).unwrap_or_default().iter().map(|e| self.symbol(e))
+        let mut found: Vec<_> = self.of_stem(name).filter(|e| self.name(e) == name).collect();
+        found.sort_by_key(|e| (e.module, e.address));
+        found.into_iter().map(|e| self.symbol(e))
+    }
+
+    fn of_stem(&self, name: &str) -> impl Iterator<Item = &Entry> {
+        self.by_stem.list(stem(name)).iter().filter_map(|&at| self.entries.get(at as usize))
     }
 
     /// Is there a symbol of this name?
@@ -112,15 +117,13 @@ impl Symbols {
     /// The functions of this name that the compiler made by splitting or specialising it: `NAME.isra.0` and the like.
     /// `.cold` parts are not functions and are left out.
     pub fn clones<'a>(&'a self, name: &str) -> impl Iterator<Item = Symbol<'a>> + use<'a> {
-        let prefix = format!("{name}.");
-        let start = self.entries.partition_point(|e| self.name(e) < prefix.as_str());
-        self.entries
-            .get(start..)
-            .unwrap_or_default()
-            .iter()
-            .map(|e| self.symbol(e))
-            .take_while(move |s| s.name.starts_with(&prefix))
-            .filter(|s| s.is_function() && !s.name.contains(".cold"))
+        let is_clone = |e: &&Entry| {
+            let rest = self.name(e).strip_prefix(name);
+            rest.is_some_and(|rest| rest.starts_with('.') && !rest.contains(".cold"))
+        };
+        let mut found: Vec<_> = self.of_stem(name).filter(is_clone).collect();
+        found.sort_by_key(|e| (self.name(e), e.module, e.address));
+        found.into_iter().map(|e| self.symbol(e)).filter(Symbol::is_function)
     }
 
     /// The name of the function whose start is at this address.
@@ -143,7 +146,7 @@ impl Symbols {
         self.entries.iter().any(|e| e.address != 0)
     }
 
-    /// Every symbol, by name.
+    /// Every symbol, in the order in which they were read.
     pub fn iter(&self) -> impl Iterator<Item = Symbol<'_>> {
         self.entries.iter().map(|e| self.symbol(e))
     }
@@ -163,6 +166,37 @@ impl Symbols {
     }
 }
 
+/// What a name's clones have in common with it.
+fn stem(name: &str) -> &[u8] {
+    let name = name.as_bytes();
+    name.split(|&b| b == b'.').next().unwrap_or(name)
+}
+
+/// Address, kind, name and module in a line of `/proc/kallsyms`.
+fn fields(line: &[u8]) -> Option<(u64, u8, &str, Option<&str>)> {
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let (address, kind, name) = (words.next()?, words.next()?, words.next()?);
+    let &[kind] = kind else { return None };
+    let module = words.next().and_then(|m| str::from_utf8(m.strip_prefix(b"[")?.strip_suffix(b"]")?).ok());
+    Some((number(address)?, kind, str::from_utf8(name).ok()?, module))
+}
+
+/// A hexadecimal number.
+fn number(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || text.len() > 16 {
+        return None;
+    }
+    text.iter().try_fold(0, |number, &digit| {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            b'A'..=b'F' => digit - b'A' + 10,
+            _ => return None,
+        };
+        Some(number << 4 | u64::from(value))
+    })
+}
+
 /// Collects symbols in any order.
 #[derive(Clone, Debug, Default)]
 pub struct Builder(Symbols);
@@ -178,14 +212,7 @@ impl Builder {
         if name.is_empty() || padding || module == "bpf" || module.starts_with("__builtin__") {
             return;
         }
-        let module = module.replace('-', "_");
-        // Symbols come module by module, so the last one nearly always matches.
-        let known = table.modules.iter().rposition(|m| *m == module);
-        let index = known.unwrap_or_else(|| {
-            table.modules.push(module);
-            table.modules.len() - 1
-        });
-        let Ok(module) = u16::try_from(index) else { return };
+        let Some(module) = table.module(module) else { return };
         table.arena.push_str(name);
         table.entries.push(Entry { start, len, module, kind, address });
     }
@@ -200,12 +227,26 @@ impl Builder {
     #[must_use]
     pub fn build(self) -> Symbols {
         let Self(mut table) = self;
-        let mut entries = std::mem::take(&mut table.entries);
-        entries.sort_by(|a, b| {
-            table.name(a).cmp(table.name(b)).then(a.module.cmp(&b.module)).then(a.address.cmp(&b.address))
-        });
-        table.entries = entries;
+        table.by_stem = Lists::of(table.entries.iter().map(|entry| stem(table.name(entry))));
         table
+    }
+}
+
+impl Symbols {
+    /// Which module this is, of those that are known or as a new one; a `-` in the name means `_`.
+    fn module(&mut self, name: &str) -> Option<u16> {
+        // Symbols come module by module, so the last one nearly always matches.
+        let known = match self.modules.last() {
+            Some(last) if last == name => self.modules.len() - 1,
+            _ => {
+                let name = name.replace('-', "_");
+                self.modules.iter().rposition(|m| *m == name).unwrap_or_else(|| {
+                    self.modules.push(name);
+                    self.modules.len() - 1
+                })
+            }
+        };
+        u16::try_from(known).ok()
     }
 }
 

@@ -346,6 +346,19 @@ fn functions_that_cannot_be_traced_give_way_to_others() {
 }
 
 #[test]
+fn functions_are_doubtful_where_another_would_do() {
+    for line in LINES {
+        let facts = Fixture::load(line).facts();
+        let want: &[&str] = match line {
+            "5.10" | "6.1" => &["taskstats_exit"],
+            _ => &["filp_flush", "taskstats_exit"],
+        };
+        let doubtful: Vec<_> = facts.doubtful().into_iter().collect();
+        assert_eq!(doubtful, want, "{line}");
+    }
+}
+
+#[test]
 fn close_is_probed_where_close_goes_through() {
     for (line, symbol) in
         [("5.10", "filp_close"), ("6.1", "filp_close"), ("6.12", "filp_flush"), ("7.2", "filp_flush")]

@@ -111,8 +111,11 @@ fn silent_about(row: &Row, rule: RuleId) -> bool {
 fn shown(rule: RuleId, line: &str) -> Result<(Shown, Option<&'static str>)> {
     let (profile, features) =
         rules_of(line).with_context(|| format!("the rules of line `{line}` are not known"))?;
-    let best =
-        |driver: bool| rows::table().find(|r| r.driver == driver && r.lines.hold(line) && finds(r, rule));
+    // Rows of every run before those that are only run there when they are asked for.
+    let of = |driver: bool| {
+        rows::table().filter(move |r| r.driver == driver && r.lines.hold(line) && finds(r, rule))
+    };
+    let best = |driver| of(driver).find(|r| r.usual.hold(line)).or_else(|| of(driver).next());
     if let Some(row) = best(false) {
         return Ok((Shown::Kernel, Some(row.name)));
     }

@@ -1,7 +1,7 @@
 //! The pages of `gemscope report`, looked at by a browser: Debian's Chromium, driven by `tests/html/browser.py`.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
@@ -9,7 +9,7 @@ use gemscope_vm::scratch::Scratch;
 use gemscope_vm::tool;
 
 use crate::matrix::Tally;
-use crate::{setup, workspace};
+use crate::{programs, setup, workspace};
 
 /// What the pages are made of: leaks of every kind with few and many holders, faults of a driver, clean runs, much of everything.
 const TRACES: &[&str] = &[
@@ -43,26 +43,25 @@ pub fn prepare() -> Result<()> {
 /// # Errors
 /// When gemscope does not build or the browser cannot be run at all.
 pub fn run() -> Result<Tally> {
-    let mut build = setup::cargo();
-    tool::shown(build.current_dir(workspace::root()).args(["build", "--quiet", "--package", "gemscope"]))?;
+    let gemscope = programs::of_tests()?.join("gemscope");
     let scratch = Scratch::new("html")?;
     let mut pages: Vec<PathBuf> = Vec::new();
     let traces = workspace::root().join("tests/fixtures/traces");
     for trace in TRACES {
         let page = scratch.path().join(format!("{}.html", trace.replace('/', "-")));
-        write(&page, &[traces.join(format!("{trace}.gemtrace")).as_os_str()])?;
+        write(&gemscope, &page, &[traces.join(format!("{trace}.gemtrace")).as_os_str()])?;
         pages.push(page);
     }
     for scenario in SCENARIOS {
         let page = scratch.path().join(format!("{}.html", scenario.replace([':', '@'], "-")));
-        write(&page, &["--source".as_ref(), scenario.as_ref(), "--worst".as_ref()])?;
+        write(&gemscope, &page, &["--source".as_ref(), scenario.as_ref(), "--worst".as_ref()])?;
         pages.push(page);
     }
     look(&pages)
 }
 
-fn write(page: &PathBuf, of: &[&std::ffi::OsStr]) -> Result<()> {
-    let mut command = Command::new(workspace::target().join("debug/gemscope"));
+fn write(gemscope: &Path, page: &Path, of: &[&std::ffi::OsStr]) -> Result<()> {
+    let mut command = Command::new(gemscope);
     tool::output(command.arg("report").args(of).arg("-o").arg(page))?;
     Ok(())
 }

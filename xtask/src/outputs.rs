@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use gemscope_vm::scratch::Scratch;
 use gemscope_vm::tool;
 
-use crate::{setup, workspace};
+use crate::{programs, setup, workspace};
 
 const REQUIREMENTS: &str = "tests/outputs/requirements.txt";
 const CHECK: &str = "tests/outputs/check.py";
@@ -64,10 +64,10 @@ pub fn prepare() -> Result<()> {
 /// When an output cannot be made, or is not what it claims to be.
 pub fn check() -> Result<String> {
     let root = workspace::root();
-    tool::shown(setup::cargo().current_dir(&root).args(["build", "--quiet", "--package", "gemscope"]))?;
+    let built = programs::of_tests()?;
     let scratch = Scratch::new("outputs")?;
     for (i, source) in SOURCES.iter().enumerate() {
-        let mut check = Command::new(workspace::target().join("debug/gemscope"));
+        let mut check = Command::new(built.join("gemscope"));
         check.current_dir(&root).arg("check").args(*source);
         for (format, end) in [("junit", "xml"), ("sarif", "sarif")] {
             let file = scratch.path().join(format!("{i}.{end}"));

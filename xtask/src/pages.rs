@@ -6,13 +6,14 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use gemscope_vm::scratch::Scratch;
 use gemscope_vm::tool;
 
-use crate::setup;
+use crate::programs;
 use crate::workspace;
 
 /// The folders that hold nothing else.
@@ -32,10 +33,9 @@ pub struct PagesArgs {
 /// When they cannot be made or written, or are not what the arguments say.
 pub fn run(args: &PagesArgs) -> Result<u8> {
     let scratch = Scratch::new("pages")?;
-    let mut make = setup::cargo();
-    make.current_dir(workspace::root());
-    make.args(["run", "--quiet", "--package", "gemscope", "--example", "pages", "--"]).arg(scratch.path());
-    tool::shown(&mut make).context("the pages cannot be made")?;
+    let make = programs::of_tests()?.join("examples").join(programs::PAGES);
+    tool::shown(Command::new(make).current_dir(workspace::root()).arg(scratch.path()))
+        .context("the pages cannot be made")?;
     for folder in FOLDERS {
         let made = names(&scratch.path().join(folder))?;
         let kept = workspace::root().join(folder);

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use gemscope_vm::scratch::Scratch;
 use gemscope_vm::tool;
 
-use crate::{setup, workspace};
+use crate::{programs, setup, workspace};
 
 const REQUIREMENTS: &str = "tests/perfetto/requirements.txt";
 const CHECK: &str = "tests/perfetto/check.py";
@@ -43,8 +43,7 @@ pub fn prepare() -> Result<()> {
 /// When an export cannot be made, or says something else than the engine.
 pub fn check() -> Result<String> {
     let root = workspace::root();
-    tool::shown(setup::cargo().current_dir(&root).args(["build", "--quiet", "--package", "gemscope"]))?;
-    let gemscope = workspace::target().join("debug/gemscope");
+    let gemscope = programs::of_tests()?.join("gemscope");
     let scratch = Scratch::new("perfetto")?;
     let mut sources: Vec<(String, Vec<String>)> = Vec::new();
     for trace in traces(&root.join("tests/fixtures/traces"))? {

@@ -1,4 +1,4 @@
-//! The programs that go into a guest, built static.
+//! The programs that go into a guest, built static; and the `gemscope` of this machine that tests call.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,6 +9,9 @@ use gemscope_vm::tool;
 use crate::{setup, toolchain, workspace};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// The example of `gemscope` that makes man pages and completions.
+pub const PAGES: &str = "pages";
 
 /// A program of this workspace that a guest can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +37,20 @@ impl Program {
             Self::Gemclient => "gemclient",
         }
     }
+}
+
+/// Builds `gemscope` and its example `pages` as `cargo test --workspace` does, and gives the folder that they are in.
+///
+/// By themselves they would be built with fewer features of what they share with the other packages: the whole workspace once more.
+///
+/// # Errors
+/// When they do not build.
+pub fn of_tests() -> Result<PathBuf> {
+    let mut command = setup::cargo();
+    command.current_dir(workspace::root());
+    command.args(["build", "--quiet", "--workspace", "--bin", Program::Gemscope.name(), "--example", PAGES]);
+    tool::shown(&mut command)?;
+    Ok(workspace::target().join("debug"))
 }
 
 /// Builds the `gemscope` of a release: linked statically, stripped.

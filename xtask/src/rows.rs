@@ -3,12 +3,15 @@
 //! A row is a shell line, run as root in a folder of its own with `gemscope` and `gemclient` on `PATH`, on every line of kernels that its
 //! `lines` name; all rows of a line share one boot, in the order of the table. To add one, add it to [`ROWS`] or to a table beside it; `cargo xtask vm-matrix
 //! --kernel 6.1 --filter NAME` runs it alone. What a row leaves in its folder is brought back, and stays in the build folder when it fails.
+//! Most of what a row costs is the start of gemscope: what can be judged together is one row, and what does not rest on the kernel runs on one
+//! line (`usually`), wherever else it is asked for (`--everywhere`, `--filter`).
 //! The suite of offenders and look-alikes has tables of its own.
 
 mod assert;
 mod case;
 mod flight;
 mod look_alikes;
+mod mistakes;
 mod monitor;
 mod offenders;
 mod row;
@@ -17,8 +20,8 @@ mod test_runs;
 mod together;
 
 pub use self::case::{Case, Kind, cases};
-use self::row::row;
 pub use self::row::{Lines, Row};
+use self::row::{ON_5_10, ON_6_1, ON_6_12, ON_6_18, ON_BOTH_ENDS, ON_NEWEST, row};
 use crate::expect::Expect::{self, Complains, Line, Lines as Count, Says, Silent};
 use crate::expect::Is::{AtLeast, Bool, Counts, Number, Text};
 
@@ -302,14 +305,10 @@ const ROWS: &[Row] = &[
     )
     .seconds(120),
     clean("sequences-foreign", "replayed each s11 s12 poll-holds").lines(Lines::But(OLD)),
-    // Correct histories, judged live. Before 6.18 bochs cannot export, or no other driver can map what it exports.
-    clean("six-step", "judged -- gemclient six-step"),
-    clean("six-step-reverse", "judged -- gemclient six-step-reverse"),
-    clean("six-step-bochs", "judged -- gemclient six-step --exporter bochs-drm").lines(Lines::Only(&["6.18", "newest"])),
-    clean("killed-midway", "judged -- gemclient killed-midway"),
+    // Correct histories, judged live.
     row(
         "holders",
-        "judged -- each fork-daemon fork-inherit-fd 'fork-exec-tree --clean' scm-in-flight exec-keeps-fd mmap-holds fb-holds \
+        "judged -- each six-step six-step-reverse fork-daemon fork-inherit-fd 'fork-exec-tree --clean' scm-in-flight exec-keeps-fd mmap-holds fb-holds \
          dup-fds 'idle-pool --seconds 1' pidfd-takes-fd path-in-other-process chain-of-sockets drm-file-travels mmap-inherited \
          poll-fences refcounted-import reused-handle-refcounted dumb-destroy-own",
         &[
@@ -333,7 +332,8 @@ const ROWS: &[Row] = &[
             ]),
             Count(0, &[("/type", Text("finding"))]),
         ],
-    ),
+    )
+    .usually(ON_5_10),
     snapshot::SNAPSHOT,
     test_runs::BY_COMMAND,
     test_runs::BY_BUILD_FOLDER,
@@ -369,16 +369,14 @@ const ROWS: &[Row] = &[
     // A driver that goes away under buffers which others hold.
     row("unbind", "judged -- gemclient unbind", UNBOUND),
     // Many threads and processes, at full speed.
-    clean("storm-threads", "judged --ring-size 64M -- gemclient storm-threads --threads 4 --rounds 10000").seconds(240),
-    clean("storm-procs", "judged --ring-size 64M -- gemclient storm-procs --rounds 10000").seconds(240),
-    clean("storm-flink", "judged --ring-size 64M -- gemclient storm-flink").seconds(240),
-    clean("storm-contended", "judged --ring-size 64M -- gemclient storm-contended").seconds(240),
-    // Mistakes, each by its name and nothing beside it.
-    // The leak's stack leads to the function that made it.
-    found!("forget-gem-close", "judged -- gemclient forget-gem-close", "handle-leak": 1; Says("forget_gem_close")),
-    found!("forget-gem-close-nested", "judged -- gemclient forget-gem-close-nested", "handle-leak": 1),
-    found!("forget-prime-fd", "judged -- gemclient forget-prime-fd", "fd-leak": 1),
-    found!("close-twice", "judged -- gemclient close-twice", "double-close": 1),
+    clean(
+        "storms",
+        "judged --ring-size 64M -- each 'storm-threads --threads 4 --rounds 10000' 'storm-procs --rounds 10000' storm-flink storm-contended",
+    )
+    .seconds(600),
+    // Mistakes, each by its name and nothing beside it. The leak's stack leads to the function that made it.
+    found!("forget-gem-close", "judged -- gemclient forget-gem-close", "handle-leak": 1; Says("forget_gem_close")).usually(ON_5_10),
+    mistakes::TOGETHER,
     // One recording for three programs: which rule speaks of what else they do is not this row's business.
     row(
         "miscounted",
@@ -390,11 +388,9 @@ const ROWS: &[Row] = &[
             certain!("dumb-destroy-of-import"),
         ],
     )
-    .code(1),
-    found!("fork-exec-tree", "judged -- gemclient fork-exec-tree", "handle-leak": 1),
-    found!("scm-forget-fd", "judged -- gemclient scm-forget-fd", "fd-leak": 1),
-    found!("s7-open", "judged -- gemclient s7", "handle-leak": 1),
-    row("growth", "judged -- gemclient growth", &[Line(&[("/type", Text("finding")), ("/rule", Text("handle-leak"))])]).code(1),
+    .code(1)
+    .usually(ON_6_1),
+    row("growth", "judged -- gemclient growth", &[Line(&[("/type", Text("finding")), ("/rule", Text("handle-leak"))])]).code(1).usually(ON_6_18),
     // Two threads in the middle of one another's calls. The first kernels give a handle out too early; those between them can
     // move handles, and count wrong when one is closed meanwhile; everywhere the guessed closes are the program's own mistake. Four
     // seconds mostly do; where the host has other things to do, the threads may need more of them to meet.
@@ -420,9 +416,11 @@ const ROWS: &[Row] = &[
     .lines(Lines::But(PUBLISHES_EARLY)),
     // Without a race: where framebuffers hold no handle count, an object forgets its dma-buf and is given another.
     found!("share-through-fb", "judged -- gemclient share-through-fb", "second-dmabuf": 1).lines(Lines::Only(OLD)),
-    clean("share-through-fb-fixed", "judged -- gemclient share-through-fb").lines(Lines::But(OLD)),
-    // The same without a race, with a buffer that is shared, is nobody's mistake.
-    clean("move-shared", "judged -- gemclient move-shared").lines(Lines::Only(&["6.18"])),
+    clean("share-through-fb-fixed", "judged -- gemclient share-through-fb").lines(Lines::Only(&["6.12"])),
+    // Before 6.18 bochs cannot export, or no other driver can map what it exports. And to move a handle of a buffer that is shared is
+    // nobody's mistake, without a race.
+    clean("fixed-6-18", "judged -- each share-through-fb move-shared 'six-step --exporter bochs-drm'").lines(Lines::Only(&["6.18"])),
+    clean("fixed-newest", "judged -- each share-through-fb 'six-step --exporter bochs-drm'").lines(Lines::Only(&["newest"])),
     row(
         "race-change-handle",
         until_found!("handle-count-mismatch", "gemclient race-change-handle --seconds 5"),
@@ -431,8 +429,8 @@ const ROWS: &[Row] = &[
     .code(1)
     .seconds(300)
     .lines(Lines::Only(&["6.18"])),
-    clean("at-exit-ignore", "judged --at-exit ignore -- gemclient forget-gem-close"),
-    found!("replay-forget", "replayed gemclient forget-gem-close", "handle-leak": 1),
+    clean("at-exit-ignore", "judged --at-exit ignore -- gemclient forget-gem-close").usually(ON_6_1),
+    found!("replay-forget", "replayed gemclient forget-gem-close", "handle-leak": 1).usually(ON_6_1),
     // Loss is never silent and never a false finding.
     row(
         "loss",
@@ -440,27 +438,30 @@ const ROWS: &[Row] = &[
         LOST,
     )
     .code(3)
-    .seconds(120),
-    row("still-running", "judged --timeout 2 -- gemclient keep-open --seconds 30", UNDECIDED).code(3),
+    .seconds(120)
+    .usually(ON_BOTH_ENDS),
+    row("still-running", "judged --timeout 2 -- gemclient keep-open --seconds 30", UNDECIDED).code(3).usually(ON_NEWEST),
     row(
         "torn-trace",
         "replayed gemclient storm-flink >/dev/null; head -c 60000 trace.gemtrace >torn; gemscope replay --json torn",
         UNDECIDED,
     )
     .code(3)
-    .seconds(120),
+    .seconds(120)
+    .usually(ON_6_18),
     // Other ways to be run.
-    row("as-the-sudo-user", "SUDO_UID=1000 SUDO_GID=1000 gemscope check -- id -u", &[Says("1000")]),
-    row("not-root", "su user -c 'gemscope check -- true'", &[Complains("root")]).code(2),
-    row("no-such-command", "gemscope check -- /no/such/command", &[Complains("/no/such/command")]).code(2),
-    row("foreign-file", "gemscope replay /bin/busybox", &[Complains("/bin/busybox")]).code(2),
+    row("as-the-sudo-user", "SUDO_UID=1000 SUDO_GID=1000 gemscope check -- id -u", &[Says("1000")]).usually(ON_BOTH_ENDS),
+    row("not-root", "su user -c 'gemscope check -- true'", &[Complains("root")]).code(2).usually(ON_6_18),
+    row("no-such-command", "gemscope check -- /no/such/command", &[Complains("/no/such/command")]).code(2).usually(ON_NEWEST),
+    row("foreign-file", "gemscope replay /bin/busybox", &[Complains("/bin/busybox")]).code(2).usually(ON_5_10),
     row(
         "escapes-in-a-name",
         "name=$(printf '\\033[31mred'); cp /usr/bin/gemclient \"/tmp/$name\"; \
          gemscope check --color never --report report -- \"/tmp/$name\" forget-gem-close; code=$?; cat report; exit $code",
         &[Silent("\u{1b}"), Says("handle-leak")],
     )
-    .code(1),
+    .code(1)
+    .usually(ON_6_18),
     row(
         "killed-tracer",
         concat!(ready!(), "gemclient s2; sleep 2; kill -9 $!; ", left!()),
@@ -470,15 +471,17 @@ const ROWS: &[Row] = &[
             Line(&[("/type", Text("summary")), ("/verdict", Text("undecided")), ("/records", AtLeast(20))]),
         ],
     )
-    .code(3),
-    ended!("interrupted", "INT"),
-    ended!("terminated", "TERM"),
+    .code(3)
+    .usually(ON_BOTH_ENDS),
+    ended!("interrupted", "INT").usually(ON_6_18),
+    ended!("terminated", "TERM").usually(ON_NEWEST),
     row(
         "stalled-reader",
         "judged --ring-size 64K --stall-reader 2000 -- gemclient storm-threads --threads 4 --rounds 1000",
         LOST,
     )
-    .code(3),
+    .code(3)
+    .usually(ON_5_10),
     row(
         "full-disk",
         "mkdir -p /tmp/small; mount -t tmpfs -o size=64k none /tmp/small; \
@@ -491,32 +494,36 @@ const ROWS: &[Row] = &[
             Count(0, &[("/type", Text("finding")), ("/certain", Bool(true))]),
         ],
     )
-    .code(3),
+    .code(3)
+    .usually(ON_NEWEST),
     // Probes come and go while others are at work: what only some of them saw is not judged. Ten times where probes go on fastest,
     // and twice elsewhere; each recording is as short as can be.
     attached_mid_storm("attach-detach-ten", storm_recorded!("10"), TEN_TIMES).lines(Lines::Only(TEN)),
     attached_mid_storm("attach-detach-twice", storm_recorded!("2"), TWICE).lines(Lines::But(TEN)),
-    // A part of the machine only, or a part of the probes: never a false finding.
-    found!("filter-comm", "judged --comm gemclient -- gemclient forget-gem-close", "handle-leak": 1),
-    found!("filter-device", "judged --device vgem -- gemclient forget-gem-close", "handle-leak": 1),
-    clean("filter-other-device", "judged --device virtio_gpu -- gemclient forget-gem-close"),
-    clean("filter-other-comm", "judged --comm nobody -- gemclient six-step"),
+    // A part of the machine only, or a part of the probes: never a false finding. Every kernel verifies programs that filter.
+    found!("filter-comm", "judged --comm gemclient -- gemclient forget-gem-close", "handle-leak": 1).usually(Lines::Only(&["5.10", "6.12"])),
+    found!("filter-device", "judged --device vgem -- gemclient forget-gem-close", "handle-leak": 1).usually(Lines::Only(&["6.1", "6.18", "newest"])),
+    clean("filter-other-device", "judged --device virtio_gpu -- gemclient forget-gem-close").usually(ON_NEWEST),
+    clean("filter-other-comm", "judged --comm nobody -- gemclient six-step").usually(ON_6_12),
     // Each of these is told in the header, with what is judged without it. `doctor` is asked the same for every probe without a guest.
     row("denied", "judged --deny dmabuf-put --deny file-close --deny handle-put --deny cache-add --deny object-release -- gemclient s4", DENIED)
-        .code(3),
+        .code(3)
+        .usually(ON_6_12),
     row(
         "no-btf",
         "unshare -m sh -c 'mount -t tmpfs none /sys/kernel/btf; gemscope check -- true'",
         &[Complains("CONFIG_DEBUG_INFO_BTF")],
     )
-    .code(2),
+    .code(2)
+    .usually(ON_5_10),
     row(
         "no-drm",
         "grep -v '\\[drm' /proc/kallsyms >symbols; \
          unshare -m sh -c 'mount --bind symbols /proc/kallsyms; gemscope check -- true'",
         &[Complains("modprobe")],
     )
-    .code(2),
+    .code(2)
+    .usually(ON_6_1),
     // A driver that does everything right, without a word from the kernel, and then breaks one rule at a time. The archive has no headers
     // of the kernel of 6.18.
     row(
@@ -552,7 +559,7 @@ const ROWS: &[Row] = &[
     .seconds(120)
     .driver()
     .lines(Lines::Only(&["6.12", "newest"])),
-    row("trace-is-private", "gemscope record -o trace.gemtrace -- true; stat -c %a trace.gemtrace", &[Says("600")]),
+    row("trace-is-private", "gemscope record -o trace.gemtrace -- true; stat -c %a trace.gemtrace", &[Says("600")]).usually(ON_NEWEST),
 ];
 
 /// The rows of the table, and those of the files beside it: all but the suite, which has a page of its own.

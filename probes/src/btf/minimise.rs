@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use btf_rs::{BtfType as _, Type};
 
-use super::{Btf, name_of, strip};
+use super::Btf;
 
 /// What to keep.
 #[derive(Clone, Debug, Default)]
@@ -34,8 +34,24 @@ type Section = usize;
 /// A type that is kept: where it is, and whether with its members.
 type Key = (Section, u32);
 
+/// Everything unpacked: all that is referred to is followed.
+struct Unpacked {
+    vmlinux: btf_rs::Btf,
+    modules: Vec<(String, btf_rs::Btf)>,
+}
+
+impl Unpacked {
+    fn of(btf: &Btf) -> Option<Self> {
+        let vmlinux = btf_rs::Btf::from_bytes(btf.vmlinux.bytes()).ok()?;
+        let split = |bytes| btf_rs::Btf::from_split_bytes(bytes, &vmlinux).ok();
+        let modules =
+            btf.modules.iter().filter_map(|(name, types)| Some((name.clone(), split(types.bytes())?)));
+        Some(Self { modules: modules.collect(), vmlinux })
+    }
+}
+
 struct Minimiser<'a> {
-    btf: &'a Btf,
+    btf: &'a Unpacked,
     /// Structs whose members are kept.
     whole: BTreeSet<Key>,
     /// New number of every kept type inside its section, from 0.
@@ -50,6 +66,7 @@ const INDEX_TYPE: u32 = 1;
 /// Makes a small BTF with what is wanted; what does not exist is left out.
 #[must_use]
 pub fn minimise(btf: &Btf, wanted: &Wanted) -> Minimised {
+    let Some(btf) = &Unpacked::of(btf) else { return Minimised::default() };
     let mut this = Minimiser {
         btf,
         whole: BTreeSet::new(),
@@ -118,7 +135,7 @@ impl<'a> Minimiser<'a> {
         else {
             return;
         };
-        let Some((_, member)) = super::find(btf, &record, step, 0) else { return };
+        let Some(member) = find(btf, &record, step, 0) else { return };
         if let Some(id) = member.get_type_id().and_then(|id| skip_names(btf, id))
             && matches!(btf.resolve_type_by_id(id), Ok(Type::Struct(_) | Type::Union(_)))
         {
@@ -269,6 +286,28 @@ impl<'a> Minimiser<'a> {
     }
 }
 
+/// The name of a type; empty when it has none.
+fn name_of(btf: &btf_rs::Btf, ty: &Type) -> String {
+    let named = ty.as_btf_type().filter(|t| t.get_name_offset().is_some());
+    named.and_then(|t| btf.resolve_name(t).ok()).unwrap_or_default()
+}
+
+/// The member of this name, also inside anonymous structs and unions.
+fn find(btf: &btf_rs::Btf, record: &btf_rs::Struct, name: &str, depth: usize) -> Option<btf_rs::Member> {
+    record.members.iter().find_map(|member| {
+        let own = btf.resolve_name(member).ok()?;
+        if own == name {
+            return Some(member.clone());
+        }
+        match btf.resolve_chained_type(member) {
+            Ok(Type::Struct(inner) | Type::Union(inner)) if own.is_empty() && depth < super::MAX_DEPTH => {
+                find(btf, &inner, name, depth + 1)
+            }
+            _ => None,
+        }
+    })
+}
+
 /// The number of the type behind typedefs and qualifiers.
 fn skip_names(btf: &btf_rs::Btf, mut id: u32) -> Option<u32> {
     for _ in 0..super::MAX_DEPTH {
@@ -277,7 +316,7 @@ fn skip_names(btf: &btf_rs::Btf, mut id: u32) -> Option<u32> {
             Type::Typedef(_) | Type::Volatile(_) | Type::Const(_) | Type::Restrict(_) | Type::TypeTag(_) => {
                 ty.as_btf_type()?.get_type_id()?
             }
-            _ => return strip(btf, ty).map(|_| id),
+            _ => return Some(id),
         };
     }
     None

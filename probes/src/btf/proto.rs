@@ -5,8 +5,7 @@
 
 use std::fmt;
 
-use btf_rs::{BtfType as _, Type};
-
+use super::types::{Type, Types, kind};
 use super::{name_of, strip};
 
 /// A prototype, as far as a probe depends on it.
@@ -59,15 +58,12 @@ impl Proto {
     }
 
     /// The prototype of a function's type.
-    pub(super) fn of(btf: &btf_rs::Btf, ty: &Type) -> Option<Self> {
-        let Type::Func(func) = ty else { return None };
-        let Ok(Type::FuncProto(proto)) = btf.resolve_chained_type(func) else { return None };
-        let shape = |id: u32| match btf.resolve_type_by_id(id) {
-            Ok(ty) => shape_of(btf, ty),
-            Err(_) => Shape::Other,
-        };
-        let params = proto.parameters.iter().map(|p| p.get_type_id().map_or(Shape::Other, shape)).collect();
-        Some(Self { ret: shape(proto.return_type_id()), params })
+    pub(super) fn of(btf: &Types, func: Type<'_>) -> Option<Self> {
+        let proto = btf.get(func.size_or_type).filter(|proto| proto.kind == kind::FUNC_PROTO)?;
+        (func.kind == kind::FUNC).then(|| Self {
+            ret: shape_of(btf, proto.size_or_type),
+            params: proto.parameters().map(|id| shape_of(btf, id)).collect(),
+        })
     }
 
     /// How `self`, what the kernel has, differs from what the probe was written for; `None` when it does not.
@@ -124,22 +120,20 @@ fn shape_from_c(text: &str) -> Option<Shape> {
     }
 }
 
-fn shape_of(btf: &btf_rs::Btf, ty: Type) -> Shape {
-    match strip(btf, ty) {
-        Some(Type::Void) => Shape::Void,
-        Some(Type::Int(int)) => Shape::Int(int.size()),
-        Some(Type::Enum(e)) => Shape::Int(e.size()),
-        Some(Type::Enum64(e)) => Shape::Int(e.size()),
-        Some(Type::Ptr(ptr)) => {
-            Shape::Pointer(match btf.resolve_chained_type(&ptr).ok().and_then(|t| strip(btf, t)) {
-                Some(Type::Void) => Pointee::Void,
-                Some(Type::Int(int)) => Pointee::Int(int.size()),
-                Some(ty @ (Type::Struct(_) | Type::Union(_) | Type::Fwd(_))) => {
-                    Pointee::Named(name_of(btf, &ty))
-                }
-                _ => Pointee::Other,
-            })
-        }
+fn shape_of(btf: &Types, id: u32) -> Shape {
+    let Some(ty) = strip(btf, id) else { return Shape::Other };
+    let size = |ty: Type<'_>| ty.size_or_type as usize;
+    match ty.kind {
+        kind::VOID => Shape::Void,
+        kind::INT | kind::ENUM | kind::ENUM64 => Shape::Int(size(ty)),
+        kind::PTR => Shape::Pointer(match strip(btf, ty.size_or_type) {
+            Some(to) if to.kind == kind::VOID => Pointee::Void,
+            Some(to) if to.kind == kind::INT => Pointee::Int(size(to)),
+            Some(to) if to.is_record() || to.kind == kind::FWD => {
+                Pointee::Named(name_of(btf, &to).to_owned())
+            }
+            _ => Pointee::Other,
+        }),
         _ => Shape::Other,
     }
 }

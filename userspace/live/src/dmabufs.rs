@@ -12,6 +12,7 @@ use aya::{Btf, Ebpf};
 use gemscope_common::{SeenFd, seen};
 use gemscope_probes::facts::KernelFacts;
 
+use crate::kallsyms;
 use crate::load::chain;
 use crate::scan::When;
 
@@ -37,11 +38,8 @@ impl DmabufList {
 }
 
 /// Does the kernel of these `kallsyms` offer the list?
-pub(crate) fn is_offered(kallsyms: &[u8]) -> bool {
-    kallsyms.split(|b| *b == b'\n').any(|line| {
-        // Address, kind, name, and for modules a tab and the module's.
-        line.split(|b| *b == b' ').nth(2).is_some_and(|name| name == OFFERED_BY.as_bytes())
-    })
+pub(crate) fn is_offered(text: &[u8]) -> bool {
+    kallsyms::has(text, OFFERED_BY)
 }
 
 /// Two lists, one for the start and one for the settle point; none where the kernel does not offer them. Reading them

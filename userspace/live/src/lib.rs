@@ -11,6 +11,7 @@ mod dmabufs;
 mod events;
 pub mod gather;
 mod join;
+mod kallsyms;
 mod kernel_log;
 mod load;
 mod options;

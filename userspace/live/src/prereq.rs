@@ -7,6 +7,8 @@ use std::path::Path;
 
 use rustix::thread::CapabilitySet;
 
+use crate::kallsyms;
+
 /// How a check went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -124,7 +126,7 @@ fn kernel_btf() -> Check {
 
 fn symbols() -> Check {
     const NAME: &str = "kernel symbols";
-    let Ok(text) = fs::read("/proc/kallsyms") else {
+    let Ok(text) = kallsyms::text() else {
         let fix = "boot a kernel built with CONFIG_KALLSYMS=y";
         return Check::new(NAME, State::Missing, "/proc/kallsyms could not be read", fix);
     };
@@ -144,9 +146,7 @@ fn symbols() -> Check {
 
 fn drm() -> Check {
     const NAME: &str = "DRM";
-    let symbols = fs::read("/proc/kallsyms").unwrap_or_default();
-    let has = |name: &[u8]| symbols.windows(name.len()).any(|w| w == name);
-    if has(b" drm_gem_handle_create_tail") {
+    if kallsyms::text().is_ok_and(|text| kallsyms::has(&text, "drm_gem_handle_create_tail")) {
         let nodes = fs::read_dir("/dev/dri").map(|d| d.count()).unwrap_or(0);
         return if nodes > 0 {
             Check::ok(NAME, "loaded, with devices in /dev/dri")

@@ -35,11 +35,17 @@ run() {
     # A row must not meet what an earlier one left running.
     killall -q -9 gemscope gemclient
 }
+# Did probes miss hits, and is something uncertain because of that? Either the whole verdict, or a finding of a row that counts them.
+missed() {
+    [ -e "/rows/$name/decided" ] && grep -qE '"kind":"(missed|half-calls)"' stdout || return
+    [ "$code" = 3 ] || { [ "$code" = 1 ] && [ -e "/rows/$name/counted" ] && grep -q '"certain":false' stdout; }
+}
 while read -r name; do
     run
     # The kernel may skip a probe while another thread of that cpu is in a call of bpf(2). Mostly it counts that; where it does not, a call
-    # is left with one end only. gemscope is undecided then, and says to run again: once, and it is told.
-    if [ "$code" = 3 ] && [ -e "/rows/$name/decided" ] && grep -qE '"kind":"(missed|half-calls)"' stdout; then
+    # is left with one end only. gemscope is undecided then, or not certain of a finding, and says to run again: once, and it is told.
+    # Of what was certain the first time, nothing may be other than expected: that is looked at outside.
+    if missed; then
         mv "/out/$name" "/out/$name.first"
         run
     fi

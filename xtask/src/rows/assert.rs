@@ -1,6 +1,6 @@
 //! What a project asserts beyond the rules, and about whom: cycles, marks, limits, scopes.
 
-use super::row::{Lines, Row, row};
+use super::row::{ON_6_1, ON_6_12, Row, row};
 use super::{CLEAN, UNDECIDED};
 use crate::expect::Expect::{Complains, Line, Lines as Count, Says, Silent};
 use crate::expect::Is::{AtLeast, Number, Text};
@@ -36,10 +36,6 @@ macro_rules! undecided {
     };
 }
 
-/// Where rows are run that show the same on each kernel, half of them here and half there.
-const ONE: Lines = Lines::Only(&["6.12"]);
-const OTHER: Lines = Lines::Only(&["6.1"]);
-
 /// Rows of this file.
 pub const ROWS: &[Row] = &[
     // One buffer lost in seven cycles, among pools that fill, that are renewed and that are given back at once: the server is another
@@ -56,7 +52,7 @@ pub const ROWS: &[Row] = &[
         ],
     )
     .code(1)
-    .seconds(180),
+    .seconds(180).usually(ON_6_1),
     row(
         "cycles-pools",
         served!("--leak-every 0", "judged --cycles 70 --pause 20 -- sh -c 'echo >go; read answer <done'"),
@@ -64,7 +60,7 @@ pub const ROWS: &[Row] = &[
             Count(0, &[("/type", Text("breach"))]),
             Line(&[("/type", Text("kept")), ("/rule", Text("steady-growth"))]),],
     )
-    .seconds(180).usually(ONE),
+    .seconds(180).usually(ON_6_12),
     // Marks from the command, by signal, and on a socket with a path of its own.
     row(
         "marks",
@@ -81,13 +77,13 @@ pub const ROWS: &[Row] = &[
             Says("draw_frames"),
         ],
     )
-    .code(1).usually(OTHER),
+    .code(1).usually(ON_6_1),
     row(
         "marks-on-a-socket",
         "judged --control here --max-growth 0 -- sh -c 'gemscope mark one --to here; gemclient s2; gemscope mark one --to here'",
         clean![ Line(&[("/type", Text("kept")), ("/rule", Text("growth-limit"))])],
-    ).usually(ONE),
-    row("mark-without-gemscope", "gemscope mark nobody", &[Complains("no gemscope is running")]).code(2).usually(OTHER),
+    ).usually(ON_6_12),
+    row("mark-without-gemscope", "gemscope mark nobody", &[Complains("no gemscope is running")]).code(2).usually(ON_6_1),
     row(
         "budget",
         "judged --budget handles=2 --budget bytes=1G --at-exit ignore -- gemclient growth --cycles 20 --leak-every 2",
@@ -98,12 +94,12 @@ pub const ROWS: &[Row] = &[
             Line(&[("/type", Text("kept")), ("/rule", Text("budget"))]),
         ],
     )
-    .code(1).usually(ONE),
+    .code(1).usually(ON_6_12),
     row(
         "budget-kept",
         "judged --budget handles=64 --budget attachments=16 --budget dma-bufs=64 -- gemclient six-step",
         clean![ Count(3, &[("/type", Text("kept")), ("/rule", Text("budget"))])],
-    ).usually(ONE),
+    ).usually(ON_6_12),
     row(
         "older",
         "judged --older 1 -- gemclient idle-pool --seconds 3",
@@ -112,15 +108,15 @@ pub const ROWS: &[Row] = &[
             Count(0, &[("/type", Text("finding"))]),
         ],
     )
-    .code(1).usually(OTHER),
-    row("older-kept", "judged --older 30 -- gemclient idle-pool --seconds 1", CLEAN).usually(OTHER),
+    .code(1).usually(ON_6_1),
+    row("older-kept", "judged --older 30 -- gemclient idle-pool --seconds 1", CLEAN).usually(ON_6_1),
     // Whom it is about.
     row(
         "survivor",
         "judged --survivor gemclient -- sh -c 'gemclient keep-open --seconds 60 & sleep 1'",
         CLEAN,
-    ).usually(ONE),
-    row("no-survivor", "judged --timeout 4 -- sh -c 'gemclient keep-open --seconds 60 & sleep 1'", UNDECIDED).code(3).usually(ONE),
+    ).usually(ON_6_12),
+    row("no-survivor", "judged --timeout 4 -- sh -c 'gemclient keep-open --seconds 60 & sleep 1'", UNDECIDED).code(3).usually(ON_6_12),
     row(
         "scope-machine",
         "(for i in $(seq 40); do gemclient close-twice; sleep 0.5; done) & judged --scope machine --duration 6",
@@ -129,12 +125,12 @@ pub const ROWS: &[Row] = &[
             Line(&[("/type", Text("finding")), ("/rule", Text("double-close"))]),
         ],
     )
-    .code(1).usually(OTHER),
+    .code(1).usually(ON_6_1),
     row(
         "scope-of-a-command",
         "(for i in $(seq 40); do gemclient close-twice; sleep 0.5; done) & judged -- sleep 4",
         CLEAN,
-    ).usually(ONE),
+    ).usually(ON_6_12),
     row(
         "scope-cgroup",
         "mkdir /sys/fs/cgroup/server || exit 1; mkfifo go; \
@@ -145,13 +141,13 @@ pub const ROWS: &[Row] = &[
             Line(&[("/type", Text("finding")), ("/rule", Text("double-close"))]),
         ],
     )
-    .code(1).usually(OTHER),
-    row("scope-of-nobody", "gemscope check --scope comm:nobody -- true", &[Complains("no process is called `nobody`")]).code(2).usually(OTHER),
+    .code(1).usually(ON_6_1),
+    row("scope-of-nobody", "gemscope check --scope comm:nobody -- true", &[Complains("no process is called `nobody`")]).code(2).usually(ON_6_1),
     row(
         "undecided-passes",
         "judged --undecided warn --timeout 2 -- gemclient keep-open --seconds 30",
         undecided![Complains("undecided")],
-    ).usually(ONE),
+    ).usually(ON_6_12),
     // What a command does to itself and to gemscope.
     row(
         "deaf-command",
@@ -159,15 +155,15 @@ pub const ROWS: &[Row] = &[
          echo \"left: $(pgrep -f 'while :' | wc -l)\"; exit $code",
         undecided![Says("left: 0")],
     )
-    .code(3).usually(OTHER),
+    .code(3).usually(ON_6_1),
     row(
         "ten-thousand-children",
         "judged --ring-size 64M -- sh -c 'n=0; while [ $n -lt 100 ]; do n=$((n + 1)); \
          m=0; while [ $m -lt 100 ]; do m=$((m + 1)); (:) & done; wait; done; gemclient six-step'",
         CLEAN,
     )
-    .seconds(300).usually(ONE),
-    row("fd-exhaustion", "judged -- gemclient fd-exhaustion", CLEAN).seconds(120).usually(OTHER),
+    .seconds(300).usually(ON_6_12),
+    row("fd-exhaustion", "judged -- gemclient fd-exhaustion", CLEAN).seconds(120).usually(ON_6_1),
     row(
         "check-on-a-full-disk",
         "mkdir -p /tmp/tiny; mount -t tmpfs -o size=64k none /tmp/tiny; \
@@ -179,13 +175,13 @@ pub const ROWS: &[Row] = &[
         ],
     )
     .code(1)
-    .seconds(120).usually(ONE),
+    .seconds(120).usually(ON_6_12),
     row(
         "two-at-once",
         "gemscope check --json --report other -- gemclient forget-gem-close & \
          judged -- gemclient six-step; code=$?; wait $!; echo \"the other: $?\"; grep -c handle-leak other; exit $code",
         clean![ Says("the other: 1")],
-    ).usually(OTHER),
+    ).usually(ON_6_1),
     // Killed at whatever moment: nothing stays attached, and what was written can be read or says why not.
     row(
         "killed-at-any-moment",
@@ -203,5 +199,5 @@ pub const ROWS: &[Row] = &[
             Silent("replay: 1\n"),
         ],
     )
-    .seconds(240).usually(ONE),
+    .seconds(240).usually(ON_6_12),
 ];

@@ -1,6 +1,6 @@
 //! The monitor, on a terminal of its own and without one, beside a compositor that loses buffers.
 
-use super::row::{Row, row};
+use super::row::{ON_6_18, ON_NEWEST, Row, row};
 use crate::expect::Expect::{Line, Says};
 use crate::expect::Is::{AtLeast, Number, Text};
 
@@ -15,7 +15,8 @@ pub const AS_TEXT: Row = row(
         Says("no finding so far; "),
         Says(", none lost;"),
     ],
-);
+)
+.usually(ON_6_18);
 
 /// Nobody reads what is drawn, so that drawing blocks, while buffers are passed about as fast as it goes: for five seconds records are
 /// taken in and written all the same. (The trace's own header, which comes when all is attached, has more than 3,000 bytes.) Then the views are gone through. Nothing is lost, and the terminal is given back.
@@ -36,4 +37,5 @@ pub const UNREAD: Row = row(
         Line(&[("/type", Text("summary")), ("/lost", Number(0)), ("/records", AtLeast(5_000))]),
     ],
 )
-.seconds(120);
+.seconds(120)
+.usually(ON_NEWEST);

@@ -1,6 +1,6 @@
 //! What a row of the matrix is, and how one is written down.
 
-use crate::expect::Expect;
+use crate::expect::{Expect, Is};
 
 /// Which lines of kernels a row is for.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +23,20 @@ impl Lines {
         }
     }
 }
+
+/// One line each, for rows that show the same on every kernel. What they cost is spread so that two guests at a time end at about the
+/// same time: [`crate::matrix`] has the order.
+pub const ON_5_10: Lines = Lines::Only(&["5.10"]);
+/// See [`ON_5_10`].
+pub const ON_6_1: Lines = Lines::Only(&["6.1"]);
+/// See [`ON_5_10`].
+pub const ON_6_12: Lines = Lines::Only(&["6.12"]);
+/// See [`ON_5_10`].
+pub const ON_6_18: Lines = Lines::Only(&["6.18"]);
+/// See [`ON_5_10`].
+pub const ON_NEWEST: Lines = Lines::Only(&["newest"]);
+/// The oldest and the newest, for rows that rest a little on what the kernel does.
+pub const ON_BOTH_ENDS: Lines = Lines::Only(&["5.10", "newest"]);
 
 /// One row of the matrix.
 #[derive(Debug)]
@@ -63,6 +77,29 @@ pub const fn row(name: &'static str, command: &'static str, expect: &'static [Ex
 }
 
 impl Row {
+    /// Must there be so many findings and no more?
+    pub fn counts_findings(&self) -> bool {
+        self.expect.iter().any(|expect| match expect {
+            Expect::Lines(_, facts) => facts.contains(&("/type", Is::Text("finding"))),
+            Expect::Line(facts) => facts.iter().any(|(_, is)| matches!(is, Is::Counts(_))),
+            _ => false,
+        })
+    }
+
+    /// The rules that it says something about.
+    pub fn rules(&self) -> Vec<&'static str> {
+        let facts = self.expect.iter().flat_map(|expect| match expect {
+            Expect::Line(facts) => *facts,
+            _ => &[],
+        });
+        let rules = facts.map(|(pointer, is)| match is {
+            Is::Text(rule) if *pointer == "/rule" => vec![*rule],
+            Is::Counts(counts) if *pointer == "/by_rule" => counts.iter().map(|(rule, _)| *rule).collect(),
+            _ => Vec::new(),
+        });
+        rules.flatten().collect()
+    }
+
     /// It must end with this exit code.
     pub const fn code(mut self, code: i32) -> Self {
         self.code = code;

@@ -28,3 +28,46 @@ fn lines_are_known_and_every_row_is_for_one() {
         assert!(kernels::LINES.iter().any(|line| row.lines.hold(line.name)), "{}", row.name);
     }
 }
+
+#[test]
+fn every_row_is_run_somewhere_when_all_are() {
+    for row in usual() {
+        if let Lines::Only(names) | Lines::But(names) = row.usual {
+            assert!(names.iter().all(|name| kernels::line(name).is_some()), "{}", row.name);
+        }
+        let runs = |line: &&kernels::Line| row.lines.hold(line.name) && row.usual.hold(line.name);
+        assert!(kernels::LINES.iter().any(|line| runs(&line)), "{}", row.name);
+    }
+}
+
+#[test]
+fn what_rests_on_the_kernel_is_run_on_every_line() {
+    let everywhere = [
+        "sequences",
+        "holders",
+        "mistakes",
+        "storms",
+        "ends",
+        "modetest",
+        "unbind",
+        "snapshot",
+        "doctor",
+        "attach-detach",
+        "share-through-fb",
+        "race-publication",
+        "offenders-together",
+        "look-alikes-together",
+        "filter-",
+    ];
+    for line in kernels::LINES {
+        for begin in everywhere
+            .iter()
+            .filter(|begin| **begin != "share-through-fb" || !["6.18", "newest"].contains(&line.name))
+        {
+            let runs = |row: &&Row| {
+                row.name.starts_with(begin) && row.lines.hold(line.name) && row.usual.hold(line.name)
+            };
+            assert!(usual().any(|row| runs(&row)), "{begin} on {}", line.name);
+        }
+    }
+}

@@ -22,7 +22,7 @@ use crate::ui::{self, Sink, Ui};
 pub fn run(args: &DoctorArgs, _ui: &Ui) -> anyhow::Result<Exit> {
     let (checks, facts) = match &args.image {
         Some(path) => (Vec::new(), Ok(on_disk(path, args.modules.as_deref())?)),
-        None => (prereq::checks(), gather::kernel_facts()),
+        None => (prereq::checks(), gather::all_kernel_facts()),
     };
     let blocked = checks.iter().any(|c| c.state == State::Missing);
     let (lines, whole) = match &facts {

@@ -139,8 +139,8 @@ fn listed(list: DmabufList, when: When) -> Result<BTreeMap<u64, u64>, Lack> {
 
 /// The iterator's two lists, without a probe being attached.
 fn lists() -> Result<(DmabufList, DmabufList), Lack> {
-    let symbols = fs::read("/proc/kallsyms").unwrap_or_default();
-    if !dmabufs::is_offered(&symbols) {
+    let offered = crate::kallsyms::text().is_ok_and(|text| dmabufs::is_offered(&text));
+    if !offered {
         let why = "this kernel has no BPF iterator of dma-bufs: Linux 6.16 and later have it";
         return Err(Lack::new(why, ""));
     }
