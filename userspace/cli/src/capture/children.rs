@@ -1,6 +1,7 @@
 //! The processes that a command leaves behind: they become children of gemscope, and their end is awaited.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use gemscope_live::remover;
 use nix::sys::signal::{Signal, kill};
@@ -21,6 +22,26 @@ pub fn pids() -> impl Iterator<Item = u32> {
     entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
 }
 
+/// Asks every child to end, and what then becomes a child, as a test runner wants it that has results to write. Waits until they have,
+/// at most this long.
+pub fn ask_to_end(command: u32, patience: Duration) {
+    let begun = Instant::now();
+    let mut asked: Vec<u32> = Vec::new();
+    while begun.elapsed() < patience {
+        let children = live();
+        if children.is_empty() {
+            return;
+        }
+        for pid in children.into_iter().filter(|pid| !asked.contains(pid)).collect::<Vec<_>>() {
+            // One that has ended meanwhile is what was wanted.
+            let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGTERM);
+            asked.push(pid);
+        }
+        gemscope_live::command::reap_orphans(command);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// Ends every child, and what then becomes a child, without mercy. The command itself is left to be waited for.
 pub fn kill_all(command: u32) {
     /// A tree deeper than this hides its leaves; more rounds would only race with a fork bomb.
@@ -35,7 +56,7 @@ pub fn kill_all(command: u32) {
             let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL);
         }
         gemscope_live::command::reap_orphans(command);
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -12,6 +12,9 @@ use super::recorder::Recorder;
 use super::watch::{Ending, TICK, Watch, Watched, listed, status_words};
 use crate::pipeline::Judge;
 
+/// How long a command whose time is over gets to end by itself.
+const POLITE: Duration = Duration::from_secs(3);
+
 impl Watch<'_> {
     /// Detaches, looks at who holds what, and says that now may be judged.
     pub(super) fn settle(self, ending: Ending, waited: Duration, header: TraceHeader) -> Watched {
@@ -43,6 +46,10 @@ impl Watch<'_> {
             settle_record(&mut recorder, ending, waited, drops, by_proc, request.kill, &looked);
         }
         if request.kill && ending != Ending::Ended {
+            // Who asked for the end has told the command, too.
+            if ending == Ending::TimeOver {
+                children::ask_to_end(command, POLITE);
+            }
             children::kill_all(command);
         }
         if status.is_none() {
