@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use gemscope_common::scope::WATCHED;
+use gemscope_common::scope::{IGNORE, WATCHED};
 use gemscope_common::{ProbeId, Record, Scope, SeenFd};
 use gemscope_live::command::{self, Given, Running};
 use gemscope_live::privileges::Invoker;
@@ -168,7 +168,9 @@ fn started(request: &Request, invoker: Option<&Invoker>, signals: &Signals) -> a
     let mut recorder = Recorder::new(judge, output);
     recorder.flight = request.flight.as_ref().map(|plan| Keeper::new(plan, &header)).transpose()?;
     let at_exit = request.at_exit;
-    if held.is_some() {
+    // Without it, what is left at an exit is told and not judged.
+    let everybody = request.scope.roots.is_empty() && at_exit != IGNORE;
+    if held.is_some() || everybody {
         recorder.own(ProbeId::Scope, &Scope { root_tgid, at_exit, ..Scope::default() });
     }
     for root in &request.scope.roots {
