@@ -20,7 +20,7 @@ use crate::config::reader::Reader;
 use crate::fingerprint::{chain, fingerprint};
 use crate::mistake::Mistake;
 use crate::outcome::{Aside, Entry, Origin, SetAside};
-use crate::subject::Subject;
+use crate::subject::{Frame, Subject};
 use crate::toml_text::quote;
 
 /// Version of the file.
@@ -191,8 +191,19 @@ impl Baseline {
         let at: BTreeMap<&str, usize> =
             self.accepted.iter().enumerate().map(|(i, a)| (a.fingerprint.as_str(), i)).collect();
         let mut seen = vec![0u64; self.accepted.len()];
-        for subject in subjects {
-            let Some(i) = at.get(fingerprint(subject).as_str()).copied() else { continue };
+        let (known, others): (Vec<&Subject>, Vec<&Subject>) =
+            subjects.partition(|subject| at.contains_key(fingerprint(subject).as_str()));
+        let place = |subject: &Subject| at.get(fingerprint(subject).as_str()).copied();
+        let known: Vec<(&Subject, usize)> = known.into_iter().filter_map(|s| Some((s, place(s)?))).collect();
+        // What the program's functions are known of comes first: it has no other place.
+        let mut room: Vec<u64> = self.accepted.iter().map(|a| a.count).collect();
+        for (subject, i) in &known {
+            room[*i] = room[*i].saturating_sub(subject.count);
+        }
+        let nameless =
+            others.into_iter().filter_map(|subject| Some((subject, self.room_for(subject, &mut room)?)));
+        let nameless: Vec<(&Subject, usize)> = nameless.collect();
+        for (subject, i) in known.into_iter().chain(nameless) {
             seen[i] = seen[i].saturating_add(subject.count);
             if out.entries[i].count.saturating_add(subject.count) <= self.accepted[i].count {
                 out.entries[i].add(subject);
@@ -201,6 +212,7 @@ impl Baseline {
                 out.entries[i].beyond += 1;
             }
         }
+        out.set_aside.sort_by_key(|aside| aside.number);
         for (accepted, seen) in self.accepted.iter().zip(seen) {
             let more = seen.saturating_sub(accepted.count);
             if more > 0 {
@@ -217,13 +229,38 @@ impl Baseline {
         out
     }
 
+    /// Where a finding belongs whose program has ended before its functions could be named: with the first entry of that rule and process
+    /// that has room for it. So no more passes than was accepted, and no run fails for a stack that was lost.
+    fn room_for(&self, subject: &Subject, room: &mut [u64]) -> Option<usize> {
+        let named = |f: &Frame| !f.function.is_empty() || !f.module.is_empty();
+        if subject.user.is_empty() || subject.user.iter().any(named) {
+            return None;
+        }
+        let process = subject.processes.first().map_or("", String::as_str);
+        let i = self.accepted.iter().zip(room.iter()).position(|(accepted, room)| {
+            accepted.rule == subject.rule && accepted.process == process && *room >= subject.count
+        })?;
+        room[i] -= subject.count;
+        Some(i)
+    }
+
     /// It after a run that missed nothing: without what did not occur, and with no more of anything than occurred. Nothing is added.
     #[must_use]
     pub fn shrink<'a>(&self, subjects: impl Iterator<Item = &'a Subject>) -> Shrunk {
         let mut seen: BTreeMap<String, u64> = BTreeMap::new();
-        for subject in subjects {
+        let subjects: Vec<&Subject> = subjects.collect();
+        for subject in &subjects {
             let count = seen.entry(fingerprint(subject)).or_default();
             *count = count.saturating_add(subject.count);
+        }
+        let left = |a: &Accepted| a.count.saturating_sub(seen.get(&a.fingerprint).copied().unwrap_or(0));
+        let mut room: Vec<u64> = self.accepted.iter().map(left).collect();
+        let known = |s: &Subject| self.accepted.iter().any(|a| a.fingerprint == fingerprint(s));
+        for subject in subjects.into_iter().filter(|s| !known(s)) {
+            if let Some(i) = self.room_for(subject, &mut room) {
+                let count = seen.entry(self.accepted[i].fingerprint.clone()).or_default();
+                *count = count.saturating_add(subject.count);
+            }
         }
         let mut out = Shrunk::default();
         for one in &self.accepted {

@@ -8,7 +8,7 @@
 //! * the finding comes from another driver;
 //! * a program gains or loses its symbols: without them its modules stand for its functions.
 //!
-//! It does not change with lines, files, offsets and addresses, with versions of libraries, with counts and sizes, with device numbers
+//! It does not change with what runs before `main` or before a thread's function, which is the compiler's; with lines, files, offsets and addresses, with versions of libraries, with counts and sizes, with device numbers
 //! and process ids, with what wrappers of libc and libdrm a call goes through, or with the kernel, unless no frame of the program is known:
 //! then the kernel's functions stand for it.
 
@@ -16,6 +16,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::frames::runtime_from;
 use crate::subject::{Frame, Subject};
 
 /// The fingerprint: 16 hexadecimal digits.
@@ -51,7 +52,11 @@ pub fn fingerprint(subject: &Subject) -> String {
 #[must_use]
 pub fn chain(subject: &Subject) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
-    for frame in subject.own_frames() {
+    let frames: Vec<&Frame> = subject.own_frames().collect();
+    let functions: Vec<&str> = frames.iter().map(|frame| frame.function.as_str()).collect();
+    // Where nothing else is known it is all that there is.
+    let end = runtime_from(&functions).filter(|from| *from > 0).unwrap_or(frames.len());
+    for frame in frames.into_iter().take(end) {
         let place = place(frame);
         // Frames without a name are told by their module, once however many there are.
         if !(frame.function.is_empty() && out.last() == Some(&place)) {
@@ -151,6 +156,14 @@ mod tests {
         check(|s| s.user[1].function = "make::h0123456789abcdef".to_owned(), true);
         check(|s| s.user[1].function = "make.isra.0".to_owned(), true);
         check(|s| s.kernel.clear(), true);
+        check(
+            |s| {
+                let runtime =
+                    ["call_once<fn(), ()>", "__rust_begin_short_backtrace<fn(), ()>", "main", "_start"];
+                s.user.extend(runtime.map(|function| frame(function, "weston", 0)));
+            },
+            true,
+        );
         check(|s| s.devices = vec!["vgem".to_owned(), "renderD128".to_owned(), "vgem".to_owned()], true);
         check(|s| s.processes[1] = "x".to_owned(), true);
     }
@@ -174,6 +187,10 @@ mod tests {
         assert_eq!(of("libgallium-24.2.8.so"), ["[libgallium]"]);
         assert_eq!(of("libgallium-25.so.1"), ["[libgallium]"]);
         assert_eq!(of("my-server"), ["[my-server]"]);
+        assert_eq!(
+            chain(&Subject { user: vec![frame("start_thread", "x", 0)], ..subject() }),
+            ["start_thread"]
+        );
         let kernel = Subject { user: Vec::new(), ..subject() };
         assert_eq!(chain(&kernel), ["drm_ioctl"]);
     }

@@ -14,6 +14,27 @@ pub fn is_wrapper(function: &str, place: &str) -> bool {
     of_libdrm || of_libc || LIBRARIES.iter().any(|l| place.contains(l))
 }
 
+/// The first of the functions, innermost first, that only run what comes before them: what is before `main`, and before the function
+/// of a thread.
+#[must_use]
+pub fn runtime_from<T: AsRef<str>>(functions: &[T]) -> Option<usize> {
+    const RUNTIME: &[&str] = &[
+        "__rust_begin_short_backtrace",
+        "std::sys::backtrace::__rust_begin_short_backtrace",
+        "std::rt::lang_start",
+        "__libc_start_call_main",
+        "__libc_start_main",
+        "start_thread",
+    ];
+    let begins = |function: &T| RUNTIME.iter().any(|r| function.as_ref().starts_with(r));
+    let mut from = functions.iter().position(begins)?;
+    // Rust calls `main` through a function pointer.
+    while from > 0 && functions[from - 1].as_ref().starts_with("call_once<") {
+        from -= 1;
+    }
+    Some(from)
+}
+
 impl Frame {
     /// Does it only pass a call on to the kernel?
     #[must_use]

@@ -32,7 +32,7 @@ pub use baseline::{Accepted, Baseline, Shrunk};
 pub use breach::{Assertion, Breach, Share, Slope};
 pub use config::{Check, Config, Growth, Scope, Undecided};
 pub use fingerprint::{chain, fingerprint};
-pub use frames::is_wrapper;
+pub use frames::{is_wrapper, runtime_from};
 pub use glob::Glob;
 pub use kind::Kind;
 pub use limits::Limits;

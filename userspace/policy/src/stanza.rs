@@ -41,6 +41,11 @@ fn patterns(subject: &Subject) -> String {
     if let Some(place) = subject.place() {
         add("frame", &place.function);
         add("module", &place.module);
+        if subject.user.iter().all(|f| f.function.is_empty()) {
+            out.push_str(
+                "# the program's own functions are not known: this hides whatever it does of the kind\n",
+            );
+        }
     } else {
         // Without a stack the device is what is left to tell one from the other.
         add("device", subject.devices.last().map_or("", String::as_str));

@@ -155,6 +155,28 @@ fn a_baseline_only_shrinks() {
 }
 
 #[test]
+fn a_stack_that_was_lost_is_no_new_finding() {
+    let lost =
+        |number, count| Subject { user: vec![frame("", ""), frame("", "")], ..leak(number, "", count) };
+    let made = Baseline::of([leak(1, "x", 2), leak(2, "y", 3)].iter(), "6.12");
+    let passes = |all: &[Subject]| -> Vec<u32> {
+        made.apply(all.iter(), "b").set_aside.iter().map(|aside| aside.number).collect()
+    };
+    assert_eq!(passes(&[lost(1, 2), leak(2, "x", 2), leak(3, "y", 1)]), [1, 2, 3]);
+    // No more than was accepted, whatever the order.
+    assert_eq!(passes(&[lost(1, 1), leak(2, "x", 2), leak(3, "y", 3)]), [2, 3]);
+    assert_eq!(passes(&[lost(1, 4)]), [0; 0]);
+    // Another rule, another process, and a program that is known.
+    assert_eq!(passes(&[Subject { rule: "fd-leak".to_owned(), ..lost(1, 1) }]), [0; 0]);
+    assert_eq!(passes(&[Subject { processes: vec!["sway".to_owned()], ..lost(1, 1) }]), [0; 0]);
+    assert_eq!(passes(&[leak(1, "z", 1)]), [0; 0]);
+    // It counts when the file shrinks.
+    let less = made.shrink([leak(1, "x", 2), lost(2, 2)].iter());
+    assert_eq!((less.removed, less.lowered), (0, 1));
+    assert_eq!(less.baseline.accepted.iter().map(|a| a.count).sum::<u64>(), 4);
+}
+
+#[test]
 fn a_baseline_is_sorted() {
     let there = Baseline::of([leak(1, "x", 2), leak(2, "y", 5)].iter(), "6.12").render();
     let back = Baseline::of([leak(1, "y", 5), leak(2, "x", 2)].iter(), "6.12").render();

@@ -47,7 +47,7 @@ impl Names<'_> {
             class: f.rule.class().name().to_owned(),
             processes: self.processes(std::iter::once(who).chain(other)),
             devices: unique(devices),
-            user: self.stack(StackKind::User, &who),
+            user: self.program(&who),
             kernel: self.stack(StackKind::Kernel, &who),
             count: f.count.max(1),
             bytes: f.bytes,
@@ -64,7 +64,7 @@ impl Names<'_> {
             class: Assertion::CLASS.to_owned(),
             processes: self.processes(b.shares.iter().map(|share| share.taken)),
             devices: Vec::new(),
-            user: self.stack(StackKind::User, &who),
+            user: self.program(&who),
             kernel: self.stack(StackKind::Kernel, &who),
             count: b.count,
             bytes: b.bytes,
@@ -95,6 +95,15 @@ impl Names<'_> {
             Entity::DmaBuf { id, .. } => self.directory.exporter(id).map(text).into_iter().collect(),
             Entity::Object { .. } | Entity::Framebuffer { .. } => Vec::new(),
         }
+    }
+
+    /// The program's frames; one without a name where there are some, and none could be named.
+    fn program(&self, at: &Stamp) -> Vec<Frame> {
+        let mut known = self.stack(StackKind::User, at);
+        if known.is_empty() && self.definitions.frames(StackKind::User, at.ustack, at.tgid).next().is_some() {
+            known.push(Frame::default());
+        }
+        known
     }
 
     /// The frames of the stack of an event, innermost first, as they are.

@@ -1,12 +1,11 @@
 //! Where in the sources something was done, as code hosts name places.
 
 use gemscope_engine::Stamp;
-use gemscope_policy::Frame;
+use gemscope_policy::{Frame, runtime_from};
 use gemscope_trace::StackKind;
 
 use crate::escape::is_hostile;
 use crate::names::{Names, is_wrapper};
-use crate::text::runtime_from;
 
 /// Where something was done. All text is as it came, not escaped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

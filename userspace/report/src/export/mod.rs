@@ -18,10 +18,10 @@ pub use ledger::{BufFacts, Ledger};
 pub use perfetto::Perfetto;
 
 use gemscope_engine::Stamp;
+use gemscope_policy::runtime_from;
 use gemscope_trace::StackKind;
 
 use crate::names::Names;
-use crate::text::runtime_from;
 
 /// The kernel's and the user's frames of a stamp, innermost first, each in words.
 fn stacks(names: &Names<'_>, at: &Stamp) -> (Vec<String>, Vec<String>) {

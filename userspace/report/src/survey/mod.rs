@@ -76,7 +76,7 @@ impl World<'_> {
         /// Callers told.
         const CALLERS: usize = 2;
         let mut user = self.frames(StackKind::User, ustack, tgid);
-        user.truncate(crate::text::runtime_from(&user).unwrap_or(user.len()));
+        user.truncate(gemscope_policy::runtime_from(&user).unwrap_or(user.len()));
         if let Some(from) = user.iter().position(|f| !names::is_wrapper(f)) {
             let mut place = user[from].clone();
             for caller in user.iter().skip(from + 1).take(CALLERS) {

@@ -20,7 +20,6 @@ use group::{Groups, Tell};
 
 pub use explain::{explain, explain_all, explain_assertion};
 pub use paint::Palette;
-pub(crate) use stack::runtime_from;
 pub use survey::survey;
 
 use crate::names::Names;

@@ -47,31 +47,12 @@ impl Told {
 
 /// What runs before `main` and before a thread's function says nothing about a buffer.
 pub(crate) fn trim_runtime(frames: &mut Vec<String>) {
-    let Some(from) = runtime_from(frames) else { return };
+    let Some(from) = gemscope_policy::runtime_from(frames) else { return };
     let hidden = frames.len() - from;
     frames.truncate(from);
     if from == 0 || hidden > 1 {
         frames.push(format!("… {hidden} more of the runtime"));
     }
-}
-
-/// The first of the frames, innermost first, that only run what comes before them.
-pub(crate) fn runtime_from(frames: &[String]) -> Option<usize> {
-    const RUNTIME: &[&str] = &[
-        "__rust_begin_short_backtrace",
-        "std::sys::backtrace::__rust_begin_short_backtrace",
-        "std::rt::lang_start",
-        "__libc_start_call_main",
-        "__libc_start_main",
-        "start_thread",
-    ];
-    let begins = |frame: &String| RUNTIME.iter().any(|r| frame.starts_with(r));
-    let mut from = frames.iter().position(begins)?;
-    // Rust calls `main` through a function pointer.
-    while from > 0 && frames[from - 1].starts_with("call_once<") {
-        from -= 1;
-    }
-    Some(from)
 }
 
 fn part(out: &mut dyn Write, palette: &Palette, indent: &str, label: &str, frames: &[String]) -> fmt::Result {
