@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use gemscope_common::{ProbeId, Profile, scope};
 use gemscope_model::Era;
+use gemscope_policy::Leniency;
 
 use crate::place::Place;
 use crate::reports::{self, Wanted};
@@ -167,6 +168,11 @@ pub struct CheckArgs {
     /// Stop the command after this many seconds; the verdict is undecided then
     #[arg(long, value_name = "SECS", value_parser = values::seconds, conflicts_with = "source")]
     pub timeout: Option<f64>,
+    /// What to make of CMD when it fails and nothing is found [default: warn]
+    #[arg(long, value_name = "HOW", value_parser = values::leniency, requires = "command",
+        long_help = "What to make of CMD when it fails, by its exit status or a signal, and the verdict passes: `fail` ends with 4, `pass` with \
+                     0, `warn` with 0 and a word on stderr [default: warn]")]
+    pub failing_command: Option<Leniency>,
     /// Report as JSON lines
     #[arg(long)]
     pub json: bool,
@@ -201,11 +207,12 @@ no root, no GPU. CMD has the host's files, folder and environment there, is root
 stdin. What it writes is gone with the machine, but for gemscope's own files and those of
 --vm-out. QEMU, a static busybox and kmod must be installed.
 
-Exit codes are about the verdict only; the report tells CMD's own status:
+Exit codes are about the verdict; the report tells CMD's own status:
   0  clean: nothing was found and nothing could have been missed
   1  findings
   2  could not run: usage, permission, CMD cannot be started
-  3  undecided: something could have been missed; the report says what";
+  3  undecided: something could have been missed; the report says what
+  4  with --failing-command fail: the verdict passes, and CMD failed";
 
 /// Arguments of `record`.
 #[derive(Debug, Args)]

@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use gemscope_engine::Verdict;
-use gemscope_policy::Undecided;
+use gemscope_policy::Leniency;
 
-/// What the caller of gemscope is told. The code is about the verdict only, never about the traced command's own
-/// status, which the report tells.
+/// What the caller of gemscope is told. The code is about the verdict; about the traced command's own status, which the report
+/// tells, only where that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Nothing was found and nothing could have been missed; or the command did what it was asked to.
@@ -17,6 +17,8 @@ pub enum Exit {
     CannotRun = 2,
     /// Something could have been missed, so a clean verdict would be a guess.
     Undecided = 3,
+    /// The verdict passes, and the command failed.
+    CommandFailed = 4,
 }
 
 impl Exit {
@@ -30,11 +32,15 @@ impl Exit {
         }
     }
 
-    /// The code of a verdict where an undecided one may pass.
+    /// The code of a verdict where an undecided one may pass, and of a command that failed, if it did, where that may not.
     #[must_use]
-    pub const fn of_check(verdict: &Verdict, undecided: Undecided) -> Self {
-        match (Self::of(verdict), undecided) {
-            (Self::Undecided, Undecided::Pass | Undecided::Warn) => Self::Clean,
+    pub const fn of_check(verdict: &Verdict, undecided: Leniency, failed: Option<Leniency>) -> Self {
+        let exit = match (Self::of(verdict), undecided) {
+            (Self::Undecided, Leniency::Pass | Leniency::Warn) => Self::Clean,
+            (exit, _) => exit,
+        };
+        match (exit, failed) {
+            (Self::Clean, Some(Leniency::Fail)) => Self::CommandFailed,
             (exit, _) => exit,
         }
     }
@@ -47,6 +53,7 @@ impl Exit {
             1 => Some(Self::Findings),
             2 => Some(Self::CannotRun),
             3 => Some(Self::Undecided),
+            4 => Some(Self::CommandFailed),
             _ => None,
         }
     }
@@ -85,13 +92,20 @@ mod tests {
         assert_eq!(of(Verdict::Findings), 1);
         assert_eq!(Exit::CannotRun as u8, 2);
         assert_eq!(of(Verdict::Undecided(Vec::new())), 3);
-        let undecided = |how| Exit::of_check(&Verdict::Undecided(Vec::new()), how) as u8;
-        assert_eq!([Undecided::Fail, Undecided::Pass, Undecided::Warn].map(undecided), [3, 0, 0]);
-        assert_eq!(Exit::of_check(&Verdict::Findings, Undecided::Pass) as u8, 1);
+        const ALL: [Leniency; 3] = [Leniency::Fail, Leniency::Pass, Leniency::Warn];
+        let undecided = |how| Exit::of_check(&Verdict::Undecided(Vec::new()), how, None) as u8;
+        assert_eq!(ALL.map(undecided), [3, 0, 0]);
+        let failed = |verdict| move |how| Exit::of_check(&verdict, Leniency::Fail, Some(how)) as u8;
+        assert_eq!(ALL.map(failed(Verdict::Clean)), [4, 0, 0]);
+        assert_eq!(ALL.map(failed(Verdict::Findings)), [1, 1, 1]);
+        assert_eq!(ALL.map(failed(Verdict::Undecided(Vec::new()))), [3, 3, 3]);
+        let passes = Exit::of_check(&Verdict::Undecided(Vec::new()), Leniency::Pass, Some(Leniency::Fail));
+        assert_eq!((passes as u8, Exit::of_check(&Verdict::Findings, Leniency::Pass, None) as u8), (4, 1));
         assert_eq!([true, false].map(|complete| Exit::of_snapshot(complete) as u8), [0, 3]);
+        assert_eq!(Exit::CommandFailed as u8, gemscope_report::ci::COMMAND_FAILED);
         let of = |bad, exhausted| Exit::of_exploration(bad, exhausted) as u8;
-        assert!((0..4).all(|code| Exit::from_code(code).is_some_and(|exit| exit as i32 == code)));
-        assert!([-1, 4, 125].iter().all(|code| Exit::from_code(*code).is_none()));
+        assert!((0..5).all(|code| Exit::from_code(code).is_some_and(|exit| exit as i32 == code)));
+        assert!([-1, 5, 125].iter().all(|code| Exit::from_code(*code).is_none()));
         assert_eq!([of(false, true), of(true, true), of(true, false), of(false, false)], [0, 1, 1, 3]);
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use gemscope_common::{COMM_LEN, ProbeId, Profile};
 use gemscope_model::Era;
-use gemscope_policy::{Kind, Scope, Undecided};
+use gemscope_policy::{Kind, Leniency, Scope};
 use gemscope_probes::catalogue::Row;
 use gemscope_report::escape;
 
@@ -107,9 +107,9 @@ pub fn scope(text: &str) -> Result<Scope, String> {
     Scope::parse(text)
 }
 
-/// What to make of an undecided verdict.
-pub fn undecided(text: &str) -> Result<Undecided, String> {
-    Undecided::from_name(text).ok_or_else(|| "give `fail`, `pass` or `warn`".to_owned())
+/// What to make of what is no finding.
+pub fn leniency(text: &str) -> Result<Leniency, String> {
+    Leniency::from_name(text).ok_or_else(|| "give `fail`, `pass` or `warn`".to_owned())
 }
 
 /// `KIND=N`; bytes with a unit.

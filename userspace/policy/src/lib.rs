@@ -30,7 +30,7 @@ mod watcher;
 pub use amount::amount;
 pub use baseline::{Accepted, Baseline, Shrunk};
 pub use breach::{Assertion, Breach, Share, Slope};
-pub use config::{Check, Config, Growth, Scope, Undecided};
+pub use config::{Check, Config, Growth, Leniency, Scope};
 pub use fingerprint::{chain, fingerprint};
 pub use frames::{is_wrapper, runtime_from};
 pub use glob::Glob;

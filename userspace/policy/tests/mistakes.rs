@@ -36,7 +36,7 @@ fn keys() {
     check("[check]\ntime-out = 3\n", "2:1: nothing is called `time-out` in [check]: did you mean `timeout`?");
     check(
         "[check]\nzzzzzzzzz = 3\n",
-        "2:1: nothing is called `zzzzzzzzz` in [check]; it knows at-exit, undecided, timeout, duration, grace, scope, survivors, report, trace-on-failure, baseline, suppressions",
+        "2:1: nothing is called `zzzzzzzzz` in [check]; it knows at-exit, undecided, failing-command, timeout, duration, grace, scope, survivors, report, trace-on-failure, baseline, suppressions",
     );
     check("[chek]\n", "1:2: nothing is called `chek`: did you mean `check`?");
     check("timeout = 3\n", "1:1: nothing is called `timeout`; it knows check, growth, budget, suppress");
@@ -168,7 +168,7 @@ fn syntax() {
 fn all_at_once() {
     check(
         "[check]\n\"ä\" = 1 \ntimeout = false\n\n[budget]\nbites = 3\n",
-        "2:1: nothing is called `ä` in [check]; it knows at-exit, undecided, timeout, duration, grace, scope, survivors, report, trace-on-failure, baseline, suppressions\n3:11: `timeout` must be seconds, as 300 or 0.5, not `false`\n6:1: nothing is called `bites` in [budget]: did you mean `bytes`?",
+        "2:1: nothing is called `ä` in [check]; it knows at-exit, undecided, failing-command, timeout, duration, grace, scope, survivors, report, trace-on-failure, baseline, suppressions\n3:11: `timeout` must be seconds, as 300 or 0.5, not `false`\n6:1: nothing is called `bites` in [budget]: did you mean `bytes`?",
     );
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use gemscope_policy::{Config, Kind, Limits, Scope, Undecided};
+use gemscope_policy::{Config, Kind, Leniency, Limits, Scope};
 
 use crate::values;
 
@@ -11,11 +11,11 @@ use crate::values;
 #[derive(Clone, Debug, Default, Args)]
 pub struct LimitArgs {
     /// What to make of an undecided verdict [default: fail]
-    #[arg(long, value_name = "HOW", value_parser = values::undecided,
+    #[arg(long, value_name = "HOW", value_parser = values::leniency,
         help_heading = "Assertions",
         long_help = "What to make of an undecided verdict: `fail` ends with 3, `pass` with 0, `warn` with 0 and a word on stderr [default: fail]"
     )]
-    pub undecided: Option<Undecided>,
+    pub undecided: Option<Leniency>,
     /// At most so much at once, as handles=12, dma-bufs=8, attachments=0, framebuffers=4, objects=64 or bytes=64M; may be given
     /// again
     #[arg(long, value_name = "KIND=N", value_parser = values::limit, help_heading = "Assertions")]

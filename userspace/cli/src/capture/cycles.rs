@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use gemscope_live::repeat::Answer;
+use gemscope_report::plural;
 
 /// What is to be done again and again.
 #[derive(Clone, Copy, Debug)]
@@ -93,13 +94,21 @@ impl Cycling {
         }
     }
 
-    /// What to tell of it at the end.
-    pub fn told(&self) -> Option<String> {
-        let Cycles { times, .. } = self.cycles;
-        if self.done < times {
-            return Some(format!("{} of {times} cycles were done: the rest was cut off", self.done));
+    /// Was it done so often, and did it succeed each time?
+    pub fn is_whole(&self) -> bool {
+        self.done == self.cycles.times && self.failed == 0
+    }
+
+    /// What became of it, as what a report says of the command.
+    pub fn told(&self) -> String {
+        let Self { cycles: Cycles { times, .. }, done, failed, .. } = self;
+        let failed = if *failed > 0 { format!("failed in {failed} of {done} cycles") } else { String::new() };
+        match (*done < *times, failed.as_str()) {
+            (true, "") => format!("was cut off after {done} of {times} cycles"),
+            (true, _) => format!("{failed}, and was cut off before the other {}", times - done),
+            (false, "") => format!("succeeded in {}", plural(u64::from(*times), "cycle", "cycles")),
+            (false, _) => failed,
         }
-        (self.failed > 0).then(|| format!("the action failed in {} of {times} cycles", self.failed))
     }
 
     /// The action's wait status, once it has ended.
@@ -130,7 +139,7 @@ mod tests {
     use super::*;
 
     /// Drives an action through its cycles; gives what is told, and the process's exit code.
-    fn drive(times: u32, action: &[&str]) -> (anyhow::Result<Vec<u32>>, Option<String>, u8) {
+    fn drive(times: u32, action: &[&str]) -> (anyhow::Result<Vec<u32>>, String, u8) {
         let cycles = Cycles { times, pause: Duration::ZERO };
         let (link, mut other) = UnixStream::pair().unwrap();
         let mut cycling = Cycling::new(cycles, link).unwrap();
@@ -159,20 +168,20 @@ mod tests {
     #[test]
     fn an_action_is_done_so_often() {
         let (marks, told, code) = drive(3, &["true"]);
-        assert_eq!((marks.unwrap(), told, code), (vec![0, 1, 2, 3], None, 0));
+        assert_eq!((marks.unwrap(), told, code), (vec![0, 1, 2, 3], "succeeded in 3 cycles".to_owned(), 0));
     }
 
     #[test]
     fn failures_are_counted() {
         let (marks, told, code) = drive(2, &["sh", "-c", "exit 3"]);
         assert_eq!(marks.unwrap(), [0, 1, 2]);
-        assert_eq!((told.as_deref(), code), (Some("the action failed in 2 of 2 cycles"), 3));
+        assert_eq!((told.as_str(), code), ("failed in 2 of 2 cycles", 3));
     }
 
     #[test]
     fn an_action_that_is_not_there_is_an_error() {
         let (marks, told, _) = drive(2, &["/no/such/program"]);
         assert!(marks.unwrap_err().to_string().contains("cannot run the action"));
-        assert_eq!(told.as_deref(), Some("0 of 2 cycles were done: the rest was cut off"));
+        assert_eq!(told, "was cut off after 0 of 2 cycles");
     }
 }

@@ -55,16 +55,14 @@ impl Watch<'_> {
         if status.is_none() {
             status = running.as_mut().and_then(|r| r.try_wait().ok().flatten());
         }
-        if let Some(told) = cycling.and_then(|c| c.told()) {
-            recorder.define(Definition::Text(told.into()));
-        }
+        let cycles = cycling.map(|cycling| (cycling.is_whole(), cycling.told()));
         if command != 0 {
-            let text = format!("the command {}", status_words(status));
-            recorder.define(Definition::Text(text.into()));
+            let words = cycles.as_ref().map_or_else(|| status_words(status), |(_, told)| told.clone());
+            recorder.define(Definition::Text(format!("the command {words}").into()));
         }
         let flight = recorder.flight.take();
         let (judge, definitions, written) = recorder.finish();
-        Watched { judge, definitions, header, status, ending, flight, written }
+        Watched { judge, definitions, header, status, cycles, ending, flight, written }
     }
 }
 

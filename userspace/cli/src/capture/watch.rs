@@ -89,7 +89,8 @@ impl Request {
         };
         let cycles = self.cycles.map(|Cycles { times, .. }| {
             let who = if roots.is_empty() { "every process" } else { "the command and those" };
-            format!("the command is run {times} times, and growth judged of {who}")
+            let times = plural(u64::from(times), "time", "times");
+            format!("the command is run {times}, and growth judged of {who}")
         });
         watched.into_iter().chain(cycles)
     }
@@ -116,12 +117,26 @@ pub struct Watched {
     pub header: TraceHeader,
     /// how the command ended, if it did
     pub status: Option<ExitStatus>,
+    /// of a command that was done again and again: whether that went well to the end, and what to tell of it
+    pub cycles: Option<(bool, String)>,
     /// why watching ended
     pub ending: Ending,
     /// the flight recorder, with all that it still has
     pub flight: Option<Keeper>,
     /// what became of the trace
     pub written: Option<Written>,
+}
+
+impl Watched {
+    /// Was there a command, and did it fail?
+    #[must_use]
+    pub fn failed(&self, request: &Request) -> bool {
+        let went_well = match &self.cycles {
+            Some((whole, _)) => *whole,
+            None => self.status.is_some_and(|status| status.success()),
+        };
+        !request.command.is_empty() && !went_well
+    }
 }
 
 /// Watches until the command has ended, the time is over, or a signal asks for the end.

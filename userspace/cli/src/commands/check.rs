@@ -100,7 +100,7 @@ fn trace(path: &Path, args: &CheckArgs, policy: Policy, ui: &Ui) -> anyhow::Resu
     conclude(judged, policy, reports, args, ui, |_, _| Ok(()), &page)
 }
 
-fn command(args: &CheckArgs, policy: Policy, ui: &Ui) -> anyhow::Result<Exit> {
+fn command(args: &CheckArgs, mut policy: Policy, ui: &Ui) -> anyhow::Result<Exit> {
     let asked = policy.asked(args);
     let wanted = asked.trace_on_failure.as_deref();
     // A page needs the trace, and a trace that is kept on failure only may be gone.
@@ -144,9 +144,10 @@ fn command(args: &CheckArgs, policy: Policy, ui: &Ui) -> anyhow::Result<Exit> {
         Some(reports) => reports,
         None => open()?,
     };
-    let Watched { judge, definitions, header, status, ending, flight, written } = watched;
+    policy.failed = watched.failed(&request).then_some(asked.failing_command);
+    let Watched { judge, definitions, header, status, cycles, ending, flight, written } = watched;
     let mut context = source::context(&header);
-    context.status = outcome(status, ending, &request);
+    context.status = outcome(status, cycles, ending, &request);
     let judged = source::conclude(judge, context, definitions);
     let options =
         Options { at_exit: Some(request.at_exit), limits: request.limits.clone(), ..Options::default() };
@@ -200,11 +201,16 @@ fn remove(path: &PathBuf) {
 }
 
 /// What became of the command, in words.
-fn outcome(status: Option<ExitStatus>, ending: Ending, request: &Request) -> String {
+fn outcome(
+    status: Option<ExitStatus>,
+    cycles: Option<(bool, String)>,
+    ending: Ending,
+    request: &Request,
+) -> String {
     if request.command.is_empty() {
         return String::new();
     }
-    let end = capture::status_words(status);
+    let end = cycles.map_or_else(|| capture::status_words(status), |(_, told)| told);
     match (ending, request.limit) {
         (Ending::Ended, _) => end,
         (Ending::TimeOver, Some(limit)) => {

@@ -150,7 +150,7 @@ const fn word(exit: Exit) -> &'static str {
     match exit {
         Exit::Clean => "conforms",
         Exit::Findings => "differs",
-        Exit::CannotRun | Exit::Undecided => "undecided",
+        Exit::CannotRun | Exit::Undecided | Exit::CommandFailed => "undecided",
     }
 }
 

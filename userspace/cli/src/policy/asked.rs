@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gemscope_policy::{Config, Scope};
+use gemscope_policy::{Config, Leniency, Scope};
 
 use crate::args::{CheckArgs, GRACE_MS, PAUSE_MS};
 use crate::capture::Cycles;
@@ -23,6 +23,8 @@ pub struct Asked {
     pub cycles: Option<Cycles>,
     /// the trace to keep when something is found
     pub trace_on_failure: Option<PathBuf>,
+    /// what to make of a command that fails
+    pub failing_command: Leniency,
 }
 
 impl Asked {
@@ -47,6 +49,7 @@ impl Asked {
                 .trace_on_failure
                 .clone()
                 .or_else(|| check.trace_on_failure.as_ref().map(|path| folder.join(path))),
+            failing_command: args.failing_command.or(check.failing_command).unwrap_or(Leniency::Warn),
         }
     }
 }

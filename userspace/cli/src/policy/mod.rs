@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use gemscope_engine::Verdict;
-use gemscope_policy::{Baseline, Config, Shrunk, Subject, Suppression, Undecided, stanzas, suppress};
+use gemscope_policy::{Baseline, Config, Leniency, Shrunk, Subject, Suppression, stanzas, suppress};
 use gemscope_report::{Names, escape, plural};
 use jiff::civil::Date;
 
@@ -33,6 +33,8 @@ pub struct Policy {
     /// where stanzas go
     stanzas: Option<Place>,
     today: Date,
+    /// what is to be made of the command, where there was one and it failed
+    pub failed: Option<Leniency>,
     written: Vec<Writing>,
 }
 
@@ -79,7 +81,7 @@ impl Policy {
         let read = |base: Base| anyhow::Ok((files::baseline(&base)?, base));
         let baseline = baseline.map(read).transpose()?.map(|(known, base)| (base, known));
         let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-        Ok(Self { config, file, suppressions, baseline, stanzas, today, written: Vec::new() })
+        Ok(Self { config, file, suppressions, baseline, stanzas, today, failed: None, written: Vec::new() })
     }
 
     /// The reports that options and the configuration ask for: those of the command line first.
@@ -194,15 +196,28 @@ impl Policy {
         self.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""))
     }
 
-    /// The exit code of a judgement, by what is to be made of an undecided one.
+    /// The exit code of a judgement, by what is to be made of an undecided one and of a command that failed.
     #[must_use]
     pub fn exit(&self, judged: &Judged, args: &LimitArgs) -> Exit {
         let verdict = &judged.judgement().verdict;
-        let undecided = args.undecided.or(self.config.check.undecided).unwrap_or(Undecided::Fail);
-        if undecided == Undecided::Warn && matches!(verdict, Verdict::Undecided(_)) {
+        let undecided = args.undecided.or(self.config.check.undecided).unwrap_or(Leniency::Fail);
+        if undecided == Leniency::Warn && matches!(verdict, Verdict::Undecided(_)) {
             ui::say("warning: the verdict is undecided, and passes as asked");
         }
-        Exit::of_check(verdict, undecided)
+        let exit = Exit::of_check(verdict, undecided, self.failed);
+        match (self.failed, exit) {
+            (Some(Leniency::Warn), Exit::Clean) => {
+                let status = &judged.names().context.status;
+                ui::say(&format!(
+                    "warning: the command {status}, which is no part of the verdict: `--failing-command fail` makes it the exit code 4"
+                ));
+            }
+            (_, Exit::CommandFailed) => {
+                ui::say("the verdict passes, and the command failed: the exit code is 4")
+            }
+            _ => {}
+        }
+        exit
     }
 
     /// The baseline after this run, which is written later.

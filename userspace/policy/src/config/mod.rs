@@ -4,6 +4,7 @@
 //! [check]
 //! at-exit = "strict"            # what is open at a normal exit: strict, growth, ignore
 //! undecided = "fail"            # what an undecided verdict comes to: fail, pass, warn
+//! failing-command = "fail"      # what a command that fails comes to, where nothing was found
 //! timeout = 300                 # seconds until the command is stopped
 //! duration = 60                 # seconds to watch what is no command
 //! grace = 2000                  # milliseconds that the kernel gets to finish
@@ -49,7 +50,7 @@ use crate::kind::Kind;
 use crate::mistake::Mistake;
 use crate::suppress::Suppression;
 use reader::{Reader, Table, whole};
-pub use words::{Scope, Undecided};
+pub use words::{Leniency, Scope};
 
 /// A configuration as written: what was left out is `None` or empty.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -70,7 +71,9 @@ pub struct Check {
     /// what to make of things open at exit, as records carry it: [`gemscope_common::scope`]
     pub at_exit: Option<u32>,
     /// what an undecided verdict comes to
-    pub undecided: Option<Undecided>,
+    pub undecided: Option<Leniency>,
+    /// what a command that fails comes to
+    pub failing_command: Option<Leniency>,
     /// stop the command after so many seconds
     pub timeout: Option<f64>,
     /// watch for so many seconds
@@ -144,10 +147,12 @@ impl Config {
 }
 
 fn check(reader: &mut Reader<'_>, table: &mut Table<'_, '_>) -> Check {
+    const LENIENCY: &str = "`fail`, `pass` or `warn`";
     let file = "the name of a file";
     Check {
         at_exit: reader.one_of(table, "at-exit", "`strict`, `growth` or `ignore`", words::at_exit),
-        undecided: reader.one_of(table, "undecided", "`fail`, `pass` or `warn`", Undecided::from_name),
+        undecided: reader.one_of(table, "undecided", LENIENCY, Leniency::from_name),
+        failing_command: reader.one_of(table, "failing-command", LENIENCY, Leniency::from_name),
         timeout: reader.seconds(table, "timeout"),
         duration: reader.seconds(table, "duration"),
         grace: reader.whole(table, "grace", "milliseconds, as 2000"),

@@ -4,9 +4,9 @@ use gemscope_common::scope;
 
 use crate::mistake::did_you_mean;
 
-/// What an undecided verdict comes to.
+/// What something comes to that is no finding: an undecided verdict, a command that fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Undecided {
+pub enum Leniency {
     /// An exit code of its own.
     Fail,
     /// Success.
@@ -15,7 +15,7 @@ pub enum Undecided {
     Warn,
 }
 
-impl Undecided {
+impl Leniency {
     /// What this word means.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {

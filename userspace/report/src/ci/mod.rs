@@ -16,6 +16,11 @@ pub(crate) mod item;
 pub(crate) mod judged;
 pub(crate) mod place;
 
+use crate::context::Context;
+
+/// The exit code that tells of a command that failed beside a verdict that passes.
+pub const COMMAND_FAILED: u8 = 4;
+
 /// What the formats need to know beside what was found.
 #[derive(Clone, Copy, Default)]
 pub struct Setting<'a> {
@@ -36,4 +41,13 @@ pub struct Tests<'a> {
     pub names: &'a [String],
     /// the place in `names` of the test that the finding or broken assertion of this number is of
     pub of: &'a dyn Fn(u32) -> Option<usize>,
+}
+
+impl Setting<'_> {
+    /// What became of the command, where that is why the exit code is not 0.
+    fn failed(&self, context: &Context) -> Option<String> {
+        let status = crate::escape::long(context.status.as_bytes());
+        let command = crate::text::header::command(&context.command);
+        (self.exit == COMMAND_FAILED).then(|| format!("{command} {status}"))
+    }
 }

@@ -56,6 +56,7 @@ fn properties(suite: &mut TestSuite, names: &Names<'_>, setting: &Setting<'_>) {
         ("kernel", header::kernel(c)),
         ("profile", header::known(&c.profile)),
         ("command", header::command(&c.command)),
+        ("status", escape::long(c.status.as_bytes())),
         ("trace", escape::long(c.trace.as_bytes())),
         ("verdict", names.judgement.verdict_name().to_owned()),
         ("records", n.records.to_string()),
