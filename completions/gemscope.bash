@@ -125,7 +125,7 @@ _gemscope() {
             return 0
             ;;
         gemscope__subcmd__check)
-            opts="-o -d -p -v -h -V --trace --source --seed --worst --output --trace-on-failure --trace-limit --report --at-exit --grace --timeout --json --undecided --budget --max-growth --older --warm-up --scope --survivor --duration --cycles --pause --control --config --no-config --suppress --gen-suppressions --baseline --update-baseline --pid --tree --comm --cgroup --device --ring-size --hot --deny --no-stacks --in-vm --in-vm-modules --vm-device --vm-memory --vm-files --vm-copy --vm-out --color --verbose --help --version"
+            opts="-o -d -p -v -h -V --trace --source --seed --worst --output --trace-on-failure --trace-limit --report --at-exit --grace --timeout --failing-command --json --undecided --budget --at-least --max-growth --older --warm-up --scope --survivor --duration --cycles --pause --control --config --no-config --suppress --gen-suppressions --baseline --update-baseline --pid --tree --comm --cgroup --device --ring-size --hot --deny --no-stacks --in-vm --in-vm-modules --vm-device --vm-memory --vm-files --vm-copy --vm-out --color --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -175,11 +175,19 @@ _gemscope() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --failing-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --undecided)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --budget)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --at-least)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -825,7 +833,7 @@ _gemscope() {
             return 0
             ;;
         gemscope__subcmd__replay)
-            opts="-v -h -V --until --profile --at-exit --undecided --budget --max-growth --older --warm-up --events --conformance --what-if --report --json --config --no-config --suppress --gen-suppressions --baseline --update-baseline --color --verbose --help --version"
+            opts="-v -h -V --until --profile --at-exit --undecided --budget --at-least --max-growth --older --warm-up --events --conformance --what-if --report --json --config --no-config --suppress --gen-suppressions --baseline --update-baseline --color --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -848,6 +856,10 @@ _gemscope() {
                     return 0
                     ;;
                 --budget)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --at-least)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -87,8 +87,10 @@ growth\t'Only stacks whose count grew with use are findings'
 ignore\t'They are left out'"
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l grace -d 'Wait this long for the kernel to finish what the command began, in milliseconds [default: 2000]' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l timeout -d 'Stop the command after this many seconds; the verdict is undecided then' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l failing-command -d 'What to make of CMD when it fails and nothing is found [default: warn]' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l undecided -d 'What to make of an undecided verdict [default: fail]' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l budget -d 'At most so much at once, as handles=12, dma-bufs=8, attachments=0, framebuffers=4, objects=64 or bytes=64M; may be given again' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l at-least -d 'At some moment at least so much at once, as handles=1: tests that skip themselves are no clean run; may be given again' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l max-growth -d 'From the first mark to the last at most so much more, as handles=2; a number alone is for handles, dma-bufs, attachments and framebuffers each; may be given again' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l older -d 'Nothing that was taken since the start is held for longer than this' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand check" -l warm-up -d 'So many cycles, or marks of one name, are left out at the beginning while pools fill [default: a quarter]' -r
@@ -169,6 +171,7 @@ growth\t'Only stacks whose count grew with use are findings'
 ignore\t'They are left out'"
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l undecided -d 'What to make of an undecided verdict [default: fail]' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l budget -d 'At most so much at once, as handles=12, dma-bufs=8, attachments=0, framebuffers=4, objects=64 or bytes=64M; may be given again' -r
+complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l at-least -d 'At some moment at least so much at once, as handles=1: tests that skip themselves are no clean run; may be given again' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l max-growth -d 'From the first mark to the last at most so much more, as handles=2; a number alone is for handles, dma-bufs, attachments and framebuffers each; may be given again' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l older -d 'Nothing that was taken since the start is held for longer than this' -r
 complete -c gemscope -n "__fish_gemscope_using_subcommand replay" -l warm-up -d 'So many cycles, or marks of one name, are left out at the beginning while pools fill [default: a quarter]' -r

@@ -327,6 +327,30 @@ fn the_example_is_read() {
 }
 
 #[test]
+fn what_was_asked_for_and_cannot_be_judged_is_not_clean() {
+    let project = Project::new("");
+    let asked =
+        ["--max-growth", "2", "--report", "ktap=ktap", "--report", "junit=junit", "--report", "markdown=md"];
+    let output = project.check(GOOD, &asked, 3);
+    let why = "growth-limit: growth is judged from mark to mark, and no name was marked twice";
+    let text = stdout(&output);
+    assert!(text.starts_with(&format!("gemscope: undecided: {why}")), "{text}");
+    assert!(text.contains(&format!("why the verdict is undecided:\n   {why}")), "{text}");
+    let ktap = project.read("ktap");
+    assert!(
+        ktap.contains("growth-limit # ERROR undecided") && ktap.contains("\nok 37 nothing-was-missed"),
+        "{ktap}"
+    );
+    assert!(project.read("junit").contains("<error message=\"growth is judged from mark to mark"));
+    assert!(project.read("md").contains("no name was marked twice"));
+    let lines = stdout(&project.check(GOOD, &["--max-growth", "2", "--json"], 3));
+    assert!(lines.contains("{\"type\":\"unjudged\",\"rule\":\"growth-limit\""), "{lines}");
+    // A project's file asks it of the runs that have marks.
+    project.write("gemscope.toml", "[growth.max]\nhandles = 2\n");
+    project.check(GOOD, &[], 0).stdout_eq("...\nnote: growth is judged from mark to mark[..]\n...\n");
+}
+
+#[test]
 fn limits_of_the_file_are_held() {
     let project = Project::new("[budget]\nhandles = 0\nattachments = 99\n");
     project.check(GOOD, &[], 1).stdout_eq(
@@ -336,6 +360,12 @@ fn limits_of_the_file_are_held() {
     project
         .check(GOOD, &["--budget", "handles=99"], 0)
         .stdout_eq("...\nkept: at most 99 handles: [..]\n...\n");
+    // Too little is wrong, too, and told of as anything else.
+    let project = Project::new("[at-least]\nhandles = 1\nattachments = 9\n");
+    project.check(GOOD, &[], 1).stdout_eq(
+        "gemscope: 1 finding: shortfall of attachments\n...\n1. shortfall [assertion] [..]\n   what       0 attachments at once, \
+         and not the 9 attachments that there should be at some moment\n...\nkept: at least 1 handle [..]\n...\n",
+    );
     // A broken assertion can be set aside as a finding can.
     let project = Project::new(&format!("[budget]\nhandles = 0\n{}", stanza("known", "rule = \"budget\"")));
     project.check(GOOD, &[], 0);

@@ -67,7 +67,7 @@ impl Judge {
     /// What the engine says now.
     #[must_use]
     pub fn judgement(&self) -> Judgement {
-        Judgement::of(&self.engine)
+        Judgement { idle: !self.watcher.touched(), ..Judgement::of(&self.engine) }
     }
 
     /// What broke a project's assertions; see [`Watcher::assess`].

@@ -15,6 +15,8 @@ pub enum Assertion {
     AgeLimit,
     /// Never more than this at once.
     Budget,
+    /// At least this, at some moment.
+    Shortfall,
 }
 
 impl Assertion {
@@ -22,7 +24,8 @@ impl Assertion {
     pub const CLASS: &'static str = "assertion";
 
     /// Every assertion.
-    pub const ALL: &'static [Self] = &[Self::SteadyGrowth, Self::GrowthLimit, Self::AgeLimit, Self::Budget];
+    pub const ALL: &'static [Self] =
+        &[Self::SteadyGrowth, Self::GrowthLimit, Self::AgeLimit, Self::Budget, Self::Shortfall];
 
     /// The stable name, beside those of the kernel's rules.
     #[must_use]
@@ -32,6 +35,7 @@ impl Assertion {
             Self::GrowthLimit => "growth-limit",
             Self::AgeLimit => "age-limit",
             Self::Budget => "budget",
+            Self::Shortfall => "shortfall",
         }
     }
 
@@ -49,6 +53,7 @@ impl Assertion {
             Self::GrowthLimit => "more is held at the last mark than at the first, beyond the limit",
             Self::AgeLimit => "something is held for longer than the limit",
             Self::Budget => "more is held at once than the budget allows",
+            Self::Shortfall => "never was as much held as there should be",
         }
     }
 
@@ -77,6 +82,10 @@ impl Assertion {
                 "The most that is held at any one moment. It says nothing about leaks: a program that takes everything at once \
                  and gives it all back breaks it too."
             }
+            Self::Shortfall => {
+                "A test that skips itself, for want of a device say, leaks nothing, and a check of it is clean. What it takes when it \
+                 does its work it should have held at some moment. Less shows that the check had little to look at."
+            }
         }
     }
 
@@ -93,6 +102,9 @@ impl Assertion {
             }
             Self::AgeLimit => "give back what the calls below took, or raise --older",
             Self::Budget => "hold less at once, see the calls below, or raise --budget",
+            Self::Shortfall => {
+                "look at what the command printed: did it skip its tests, or take another device? Else lower --at-least"
+            }
         }
     }
 }

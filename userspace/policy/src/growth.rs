@@ -74,11 +74,28 @@ pub const fn default_warm_up(cycles: u32) -> u32 {
     if quarter == 0 { 1 } else { quarter }
 }
 
+/// The last cycle that is judged of what was given back at the greatest age `longest`: what is younger may be given back still.
+const fn last_judged(longest: u32, cycles: u32) -> u32 {
+    let mut young = longest.saturating_add(longest.div_ceil(2));
+    if young < 2 {
+        young = 2;
+    }
+    if young < cycles / 10 {
+        young = cycles / 10;
+    }
+    cycles.saturating_sub(young)
+}
+
+/// How many of so many cycles can be judged at best.
+#[must_use]
+pub const fn judged_of(cycles: u32, warm_up: u32) -> u32 {
+    last_judged(0, cycles).saturating_sub(warm_up)
+}
+
 /// Judges what survives of so many cycles.
 #[must_use]
 pub fn judge(survivors: &Survivors, cycles: u32, warm_up: u32) -> Growth {
-    let young = (survivors.longest + survivors.longest.div_ceil(2)).max(2).max(cycles / 10);
-    let last = cycles.saturating_sub(young);
+    let last = last_judged(survivors.longest, cycles);
     let judged = last.saturating_sub(warm_up);
     let inside: Vec<(u32, u64)> = {
         let within = |(cycle, n): &(u32, u64)| *cycle > warm_up && *cycle <= last && *n > 0;
@@ -122,7 +139,7 @@ pub fn judge(survivors: &Survivors, cycles: u32, warm_up: u32) -> Growth {
 /// The slowest steady growth that so many cycles can show at best: one in this many cycles.
 #[must_use]
 pub fn slowest(cycles: u32, warm_up: u32) -> Option<u32> {
-    let judged = cycles.saturating_sub(2.max(cycles / 10)).saturating_sub(warm_up);
+    let judged = judged_of(cycles, warm_up);
     (judged >= FEWEST).then_some(judged / LEAST)
 }
 

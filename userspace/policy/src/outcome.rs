@@ -91,7 +91,7 @@ impl Aside {
     }
 }
 
-/// An assertion that held, with what was seen: a check that says nothing shows nothing.
+/// An assertion that held, with what was seen: a check that says nothing shows nothing. Or one that nothing was seen of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
     /// the stable name of the assertion
@@ -107,11 +107,13 @@ pub struct Outcome {
     pub breaches: Vec<Breach>,
     /// assertions that held
     pub kept: Vec<Kept>,
+    /// assertions that could not be judged, and why: nobody can call the whole clean
+    pub unjudged: Vec<Kept>,
     /// every suppression and baseline entry, in the order of the files
     pub entries: Vec<Entry>,
     /// what they set aside, by rising number
     pub set_aside: Vec<SetAside>,
-    /// what could not be judged, and why, a sentence each: too few cycles, growth that is too slow to be sure of
+    /// what there is to say beside, a sentence each: growth that is too slow to be sure of, say
     pub notes: Vec<String>,
 }
 

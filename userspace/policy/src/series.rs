@@ -17,6 +17,9 @@ struct Taken {
     shares: Vec<Share>,
 }
 
+/// The name of the series that `--cycles` makes.
+const CYCLES: &str = "cycle";
+
 /// The marks of one name, and what was held at each.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Series {
@@ -154,7 +157,18 @@ impl Series {
                 }
             }
         }
-        if steady == 0 {
+        if steady == 0 && growth::judged_of(cycles, warm_up) == 0 {
+            let text = format!(
+                "what grows with `{}` cannot be told: of {cycles} in all and {warm_up} to warm up, no cycle is left to judge",
+                self.name
+            );
+            // Where a limit was asked for, that is judged; and marks alone ask for nothing.
+            if self.name == CYCLES && limits.growth.is_empty() {
+                out.unjudged.push(Kept { name: Assertion::SteadyGrowth.name(), text });
+            } else {
+                out.notes.push(text);
+            }
+        } else if steady == 0 {
             let seen = match growth::slowest(cycles, warm_up) {
                 Some(1) => "a leak in each cycle would show".to_owned(),
                 Some(n) => format!("a leak in one of {n} cycles, or more often, would show"),

@@ -24,16 +24,20 @@ struct Peak {
     told: u64,
 }
 
-/// Watches. Judged is what the scope holds; where an action is done in cycles, and nobody said whose growth is meant, what any process does.
-/// Feed it with [`Watcher::look`] after the engine has taken a record in.
+/// Watches. Judged is what the scope holds; where an action is done in cycles, and nobody said whose growth is meant, what any
+/// process does. Feed it with [`Watcher::look`] after the engine has taken a record in.
 #[derive(Clone, Debug, Default)]
 pub struct Watcher {
     limits: Limits,
     /// processes beside the command are of the scope
     watched: bool,
     everyone: bool,
+    /// somebody of those that are judged has made something
+    touched: bool,
     before: Tally,
     peaks: FxHashMap<Kind, Peak>,
+    /// the most that there was of what there should be at least
+    reached: FxHashMap<Kind, u64>,
     series: Vec<Series>,
     /// what was seen to be too old, by its kind and the record that took it
     overdue: FxHashMap<census::Key, Overdue>,
@@ -63,12 +67,11 @@ impl Watcher {
             MARK => self.mark(engine, record),
             _ => {}
         }
-        if !self.limits.budgets.is_empty() {
-            let tally = engine.tally(self.everyone);
-            if tally != self.before {
-                self.before = tally;
-                self.compare(engine, record, &tally);
-            }
+        let tally = engine.tally(self.everyone);
+        if tally != self.before {
+            self.before = tally;
+            self.touched = true;
+            self.compare(engine, record, &tally);
         }
         let now = record.header.ts_ns;
         if self.limits.older_ns.is_some() && now >= self.looked_ns.saturating_add(EVERY_NS) {
@@ -77,6 +80,10 @@ impl Watcher {
     }
 
     fn compare(&mut self, engine: &Engine, record: &Record, tally: &Tally) {
+        for (kind, least) in &self.limits.least {
+            let reached = self.reached.entry(*kind).or_default();
+            *reached = (*reached).max(kind.of(tally)).min(*least);
+        }
         for (kind, limit) in &self.limits.budgets {
             let peak = self.peaks.entry(*kind).or_default();
             let now = kind.of(tally);
@@ -130,12 +137,15 @@ impl Watcher {
             series.assess(&self.limits, &places, &mut out);
         }
         if self.series.iter().all(|s| s.marks() < 2) && !self.limits.growth.is_empty() {
-            out.notes.push(
-                "growth is judged from mark to mark, and there were fewer than two: --cycles makes them, and `gemscope mark`"
-                    .to_owned(),
-            );
+            let text = "growth is judged from mark to mark, and no name was marked twice: --cycles sets marks, and `gemscope mark`";
+            if self.limits.growth_is_asked {
+                out.unjudged.push(Kept { name: Assertion::GrowthLimit.name(), text: text.to_owned() });
+            } else {
+                out.notes.push(text.to_owned());
+            }
         }
         self.budgets(&places, &mut out);
+        self.shortfalls(&mut out);
         self.ages(&places, &mut out);
         let lost =
             |d: &Doubt| matches!(d, Doubt::Drops(_) | Doubt::Missed(..) | Doubt::Gap | Doubt::HalfCalls(_));
@@ -166,6 +176,28 @@ impl Watcher {
                 ..Breach::new(Assertion::Budget, *kind, peak.at)
             });
         }
+    }
+
+    fn shortfalls(&self, out: &mut Outcome) {
+        for (kind, least) in &self.limits.least {
+            let reached = self.reached.get(kind).copied().unwrap_or(0);
+            if reached >= *least {
+                let text = format!("at least {} at some moment", kind.amount(*least));
+                out.kept.push(Kept { name: Assertion::Shortfall.name(), text });
+                continue;
+            }
+            out.breaches.push(Breach {
+                limit: Some(*least),
+                count: reached,
+                ..Breach::new(Assertion::Shortfall, *kind, Stamp::default())
+            });
+        }
+    }
+
+    /// Has anybody of those that are judged made anything?
+    #[must_use]
+    pub const fn touched(&self) -> bool {
+        self.touched
     }
 
     fn ages(&self, places: &Places<'_>, out: &mut Outcome) {

@@ -39,7 +39,10 @@ fn keys() {
         "2:1: nothing is called `zzzzzzzzz` in [check]; it knows at-exit, undecided, failing-command, timeout, duration, grace, scope, survivors, report, trace-on-failure, baseline, suppressions",
     );
     check("[chek]\n", "1:2: nothing is called `chek`: did you mean `check`?");
-    check("timeout = 3\n", "1:1: nothing is called `timeout`; it knows check, growth, budget, suppress");
+    check(
+        "timeout = 3\n",
+        "1:1: nothing is called `timeout`; it knows check, growth, budget, at-least, suppress",
+    );
     check(
         "[growth.max]\nhandle = 3\n",
         "2:1: nothing is called `handle` in [growth.max]: did you mean `handles`?",

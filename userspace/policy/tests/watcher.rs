@@ -90,6 +90,32 @@ fn too_few_cycles_are_uncertain() {
 }
 
 #[test]
+fn what_cannot_be_judged_is_not_kept() {
+    let unjudged = |outcome: &Outcome| outcome.unjudged.iter().map(|u| u.name).collect::<Vec<_>>();
+    // Nothing is left of two cycles but what may be given back still.
+    let outcome = server(2, 1, 5, Limits::default());
+    check(&outcome, &[], &[]);
+    assert_eq!(unjudged(&outcome), ["steady-growth"]);
+    // A limit can be held against two marks.
+    let limits = Limits { growth: vec![(Kind::Handles, 9)], growth_is_asked: true, ..Limits::default() };
+    let outcome = server(2, 1, 5, limits.clone());
+    check(&outcome, &[], &[Assertion::GrowthLimit]);
+    assert!(unjudged(&outcome).is_empty() && outcome.notes.len() == 1, "{outcome:#?}");
+    // And not against one. What a file asks of every run is told only.
+    assert_eq!(unjudged(&server(0, 0, 5, limits.clone())), ["growth-limit"]);
+    let outcome = server(0, 0, 5, Limits { growth_is_asked: false, ..limits });
+    assert!(unjudged(&outcome).is_empty() && outcome.notes.len() == 1, "{outcome:#?}");
+}
+
+#[test]
+fn what_should_be_held_at_least_is_missed() {
+    let limits = |n| Limits { least: vec![(Kind::Handles, n)], ..Limits::default() };
+    let both = [Assertion::SteadyGrowth, Assertion::Shortfall];
+    check(&server(4, 0, 5, limits(6)), &[], &both);
+    check(&server(4, 0, 5, limits(7)), &["shortfall 6 handles by process 0"], &[Assertion::SteadyGrowth]);
+}
+
+#[test]
 fn budgets_are_for_what_is_held_at_once() {
     let limits = |n| Limits { budgets: vec![(Kind::Handles, n)], ..Limits::default() };
     let both = [Assertion::SteadyGrowth, Assertion::Budget];

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use gemscope_engine::{Counts, Doubt, Engine, Finding, Held, Holder, HolderKind, Notes, Verdict};
 use gemscope_policy::{Breach, Outcome};
 
+use crate::names::doubt;
+use crate::text::outcome::sentence;
+
 /// Everything that is reported of an engine's work.
 #[derive(Clone, Debug)]
 pub struct Judgement {
@@ -18,6 +21,8 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// What the project asserted and what it lets pass.
     pub outcome: Outcome,
+    /// Nobody whom it is about made anything: a clean answer says little.
+    pub idle: bool,
     /// Reasons to doubt a clean answer, told beside certain findings too.
     pub doubts: Vec<Doubt>,
     /// Things that are told but not judged.
@@ -37,6 +42,7 @@ impl Default for Judgement {
             held: Vec::new(),
             verdict: Verdict::Clean,
             outcome: Outcome::default(),
+            idle: false,
             doubts: Vec::new(),
             notes: Notes::default(),
             counts: Counts::default(),
@@ -99,7 +105,7 @@ impl Judgement {
         }
         self.verdict = if self.certain() > 0 {
             Verdict::Findings
-        } else if self.uncertain() == 0 && self.doubts.is_empty() {
+        } else if self.uncertain() == 0 && self.doubts.is_empty() && self.outcome.unjudged.is_empty() {
             Verdict::Clean
         } else {
             Verdict::Undecided(self.doubts.clone())
@@ -128,6 +134,23 @@ impl Judgement {
     pub fn uncertain(&self) -> usize {
         let findings = self.standing().filter(|f| f.tainted).count();
         findings + self.breaches().filter(|b| b.tainted).count()
+    }
+
+    /// Why the answer is not certain: what, and what would help.
+    pub fn reasons(&self) -> impl Iterator<Item = (String, String)> {
+        self.reasons_beside(&self.doubts)
+    }
+
+    /// These doubts, and the assertions that could not be judged.
+    pub(crate) fn reasons_beside(&self, doubts: &[Doubt]) -> impl Iterator<Item = (String, String)> {
+        let doubts = doubts.iter().map(|d| doubt(*d)).map(|(what, advice)| (what, advice.to_owned()));
+        let unjudged = self.outcome.unjudged.iter().map(|kept| {
+            (
+                format!("{}: {}", kept.name, sentence(&kept.text)),
+                "give it what it is judged by, or do not ask for it".to_owned(),
+            )
+        });
+        doubts.chain(unjudged)
     }
 
     /// The word for the overall answer: `clean`, `findings`, `undecided`.

@@ -20,6 +20,9 @@ pub struct LimitArgs {
     /// again
     #[arg(long, value_name = "KIND=N", value_parser = values::limit, help_heading = "Assertions")]
     pub budget: Vec<(Kind, u64)>,
+    /// At some moment at least so much at once, as handles=1: tests that skip themselves are no clean run; may be given again
+    #[arg(long, value_name = "KIND=N", value_parser = values::limit, help_heading = "Assertions")]
+    pub at_least: Vec<(Kind, u64)>,
     /// From the first mark to the last at most so much more, as handles=2; a number alone is for handles, dma-bufs,
     /// attachments and framebuffers each; may be given again
     #[arg(long, value_name = "[KIND=]N", value_parser = values::growth, help_heading = "Assertions")]
@@ -39,7 +42,9 @@ impl LimitArgs {
         let growth = self.max_growth.iter().flat_map(|growth| growth.limits());
         Limits {
             growth: over(growth.collect(), &config.growth.max),
+            growth_is_asked: !self.max_growth.is_empty(),
             budgets: over(self.budget.clone(), &config.budget),
+            least: over(self.at_least.clone(), &config.at_least),
             older_ns: self.older.or(config.growth.older).map(|secs| (secs * 1e9) as u64),
             warm_up: self.warm_up.or(config.growth.warm_up),
         }
@@ -108,7 +113,7 @@ mod tests {
 
     #[test]
     fn options_win_over_the_file_kind_by_kind() {
-        let config = "[budget]\nhandles = 12\nobjects = 3\n[growth]\nolder = 30\n[growth.max]\nhandles = 1\n";
+        let config = "[budget]\nhandles = 12\nobjects = 3\n[at-least]\nobjects = 1\nbytes = \"4K\"\n[growth]\nolder = 30\n[growth.max]\nhandles = 1\n";
         let config = Config::parse(config, "").unwrap();
         let args = LimitArgs {
             budget: vec![(Kind::Handles, 1), (Kind::Handles, 2), (Kind::Bytes, 9)],
@@ -116,7 +121,8 @@ mod tests {
         };
         let limits = args.limits(&config);
         assert_eq!(limits.budgets, [(Kind::Handles, 2), (Kind::Objects, 3), (Kind::Bytes, 9)]);
-        assert_eq!(limits.growth, [(Kind::Handles, 1)]);
+        assert_eq!((limits.growth.as_slice(), limits.growth_is_asked), (&[(Kind::Handles, 1)][..], false));
+        assert_eq!(limits.least, [(Kind::Objects, 1), (Kind::Bytes, 4096)]);
         assert_eq!((limits.older_ns, limits.warm_up), (Some(30_000_000_000), None));
     }
 }

@@ -26,6 +26,8 @@
 //!
 //! [budget]                      # how much may be held at once
 //! attachments = 0
+//! [at-least]                    # how much has to be held at some moment: less, and the tests did nothing
+//! handles = 1
 //!
 //! [[suppress]]
 //! name = "mesa-cache"
@@ -61,6 +63,8 @@ pub struct Config {
     pub growth: Growth,
     /// how much may be held at once
     pub budget: Vec<(Kind, u64)>,
+    /// how much has to be held at some moment
+    pub at_least: Vec<(Kind, u64)>,
     /// what is let pass, in the order of the file
     pub suppressions: Vec<Suppression>,
 }
@@ -120,6 +124,7 @@ impl Config {
             reader.inside(&mut table, "check", "[check]", |r, t| config.check = check(r, t));
             reader.inside(&mut table, "growth", "[growth]", |r, t| config.growth = growth(r, t));
             reader.inside(&mut table, "budget", "[budget]", |r, t| config.budget = limits(r, t));
+            reader.inside(&mut table, "at-least", "[at-least]", |r, t| config.at_least = limits(r, t));
             config.suppressions = suppression::all(reader, &mut table, file);
             reader.finish(table);
             config
@@ -132,7 +137,13 @@ impl Config {
     /// As [`Config::parse`].
     pub fn parse_suppressions(text: &str, file: &str) -> Result<Vec<Suppression>, Vec<Mistake>> {
         Reader::read(text, |reader, mut table| {
-            for (key, name) in [("check", "[check]"), ("growth", "[growth]"), ("budget", "[budget]")] {
+            const OTHERS: [(&str, &str); 4] = [
+                ("check", "[check]"),
+                ("growth", "[growth]"),
+                ("budget", "[budget]"),
+                ("at-least", "[at-least]"),
+            ];
+            for (key, name) in OTHERS {
                 if let Some(value) = table.get(key) {
                     let text =
                         format!("{name} is for gemscope.toml: a file of suppressions has [[suppress]] only");

@@ -59,9 +59,16 @@ pub(crate) fn judged<'a>(names: &'a Names<'a>) -> Vec<Judged<'a>> {
         let name = assertion.name();
         let kept = outcome.kept.iter().filter(|k| k.name == name);
         let told: Vec<String> = kept.map(|k| sentence(&k.text)).collect();
-        if !told.is_empty() || all.iter().any(|item| item.rule() == name) {
-            out.push(Judged { told, ..of(&all, name, "assertion") });
+        let unjudged = outcome.unjudged.iter().filter(|k| k.name == name);
+        let unjudged: Vec<String> = unjudged.map(|k| sentence(&k.text)).collect();
+        if told.is_empty() && unjudged.is_empty() && all.iter().all(|item| item.rule() != name) {
+            continue;
         }
+        let mut judged = Judged { told, ..of(&all, name, "assertion") };
+        if matches!(judged.state, State::Held) && !unjudged.is_empty() {
+            judged.state = State::Unsure(Vec::new(), unjudged);
+        }
+        out.push(judged);
     }
     out.push(complete(names));
     out

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::Report;
 use crate::escape;
-use crate::names::{doubt, number};
+use crate::names::number;
 use crate::notes::notes;
 use crate::text::{header as words, verdict};
 
@@ -28,14 +28,14 @@ pub(super) fn verdict(report: &Report<'_>) -> Markup {
                 ul { @for damage in &c.damage { li { (escape::long(damage.as_bytes())) } } }
             }
         }
-        @if !j.doubts.is_empty() {
+        @let reasons: Vec<_> = j.reasons().collect();
+        @if !reasons.is_empty() {
             div.warning role="note" {
                 p { b { @match j.verdict {
                     Verdict::Findings => "Something could have been missed beside these findings:",
                     Verdict::Clean | Verdict::Undecided(_) => "Why the verdict is undecided:",
                 } } }
-                ul { @for d in &j.doubts {
-                    @let (what, advice) = doubt(*d);
+                ul { @for (what, advice) in &reasons {
                     li { (what) ". " span.advice { "What helps: " (advice) "." } }
                 } }
             }

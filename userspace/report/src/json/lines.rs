@@ -19,6 +19,8 @@ pub enum Line {
     Breach(Box<Breach>),
     /// Something that the project asserted, and that is so.
     Kept(Kept),
+    /// Something that the project asserted, and that could not be judged: the answer cannot be clean.
+    Unjudged(Kept),
     /// A suppression or a baseline entry, and what it set aside.
     Entry(Entry),
     /// Something that is told but not judged.
@@ -176,7 +178,7 @@ pub struct Test {
 pub struct Breach {
     /// running number, on from those of the findings
     pub number: u32,
-    /// the assertion's stable name: `steady-growth`, `growth-limit`, `age-limit`, `budget`
+    /// the assertion's stable name: `steady-growth`, `growth-limit`, `age-limit`, `budget`, `shortfall`
     pub rule: String,
     /// always `assertion`
     pub class: String,
@@ -248,13 +250,13 @@ pub struct Share {
     pub newest: Stamp,
 }
 
-/// Something that the project asserted, and that is so.
+/// Something that the project asserted, and that is so; or that could not be judged.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Kept {
     /// the assertion's stable name
     pub rule: String,
-    /// what was asserted and what was seen, in words
+    /// what was asserted and what was seen, or why it could not be judged, in words
     pub text: String,
 }
 

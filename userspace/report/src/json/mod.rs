@@ -42,6 +42,9 @@ pub fn report(out: &mut dyn io::Write, names: &Names<'_>) -> io::Result<()> {
     for entry in &outcome.entries {
         write_line(out, &Line::Entry(policy::entry(entry)))?;
     }
+    for unjudged in &outcome.unjudged {
+        write_line(out, &Line::Unjudged(policy::kept(unjudged)))?;
+    }
     for note in &outcome.notes {
         write_line(out, &Line::Note(policy::note(note)))?;
     }

@@ -74,6 +74,10 @@ pub(crate) fn what(b: &Breach) -> String {
             format!("{much}, the oldest held for {}{limit}", duration(b.age_ns))
         }
         Assertion::Budget => format!("{much} at once{}", allowed(of_kind)),
+        Assertion::Shortfall => {
+            let least = amount(b.kind, b.limit.unwrap_or(0));
+            format!("{much} at once, and not the {least} that there should be at some moment")
+        }
     };
     match b.series.as_str() {
         "" => told,

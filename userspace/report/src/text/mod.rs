@@ -93,7 +93,7 @@ pub fn bug_report(names: &Names<'_>, number: u32) -> String {
     let _ = header::header(&mut out, palette, names.context, j);
     out.push('\n');
     let _ = finding::Teller { names, palette }.finding(&mut out, f);
-    if !j.doubts.is_empty() {
+    if j.reasons().next().is_some() {
         out.push('\n');
         let _ = verdict::doubts(&mut out, palette, j);
     }

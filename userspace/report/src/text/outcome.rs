@@ -84,15 +84,9 @@ fn called(e: &Entry) -> String {
     format!("{} {}{place}", e.origin.name(), escape::name(e.name.as_bytes()))
 }
 
-/// What to say of an entry that set nothing aside.
+/// What to say of an entry that set nothing aside. Of one that has expired a note tells, with what it would have matched.
 pub(crate) fn idle(e: &Entry) -> Option<String> {
     let called = called(e);
-    if e.expired {
-        let since = escape::name(e.expires.as_bytes());
-        return Some(format!(
-            "{called} expired on {since} and sets nothing aside any more: repair what it hid, or renew it"
-        ));
-    }
     match e.origin {
         _ if !e.is_unused() => None,
         Origin::Suppression => Some(format!("{called} was not used: take it out if what it hid is repaired")),

@@ -7,7 +7,7 @@ use gemscope_engine::{RuleId, Verdict};
 
 use super::paint::{Palette, paint};
 use crate::judgement::Judgement;
-use crate::names::{doubt, number, plural, size};
+use crate::names::{number, plural, size};
 
 /// The answer in one line.
 pub(super) fn summary(out: &mut dyn Write, palette: &Palette, j: &Judgement) -> fmt::Result {
@@ -22,6 +22,12 @@ pub(super) fn summary(out: &mut dyn Write, palette: &Palette, j: &Judgement) -> 
 /// The answer in words.
 pub(crate) fn sentence(j: &Judgement) -> String {
     match &j.verdict {
+        Verdict::Clean if j.idle && aside(j) == 0 => {
+            let records = plural(j.counts.records, "record", "records");
+            format!(
+                "clean: but nothing was made that could leak, no handle, dma-buf or framebuffer, in {records}"
+            )
+        }
         Verdict::Clean => {
             let records = plural(j.counts.records, "record", "records");
             let held = match j.outcome.kept.len() as u64 {
@@ -52,13 +58,12 @@ pub(crate) fn sentence(j: &Judgement) -> String {
             text
         }
         Verdict::Undecided(doubts) => {
-            let why = doubts.first().map_or_else(String::new, |d| format!(": {}", doubt(*d).0));
+            let mut reasons = j.reasons_beside(doubts);
+            let why = reasons.next().map_or_else(String::new, |(what, _)| format!(": {what}"));
             let mut text = format!("undecided{why}");
-            if doubts.len() > 1 {
-                text.push_str(&format!(
-                    " (and {})",
-                    plural(doubts.len() as u64 - 1, "more reason", "more reasons")
-                ));
+            let more = reasons.count() as u64;
+            if more > 0 {
+                text.push_str(&format!(" (and {})", plural(more, "more reason", "more reasons")));
             }
             if j.uncertain() > 0 {
                 text.push_str(&format!("; uncertain: {}", by_rule(j, true)));
@@ -102,14 +107,13 @@ fn by_rule(j: &Judgement, uncertain: bool) -> String {
 
 /// Why the answer is not certain, a line each.
 pub(crate) fn reasons(j: &Judgement) -> String {
-    let lines: Vec<String> =
-        j.doubts.iter().map(|d| doubt(*d)).map(|(what, help)| format!("{what}; {help}")).collect();
+    let lines: Vec<String> = j.reasons().map(|(what, help)| format!("{what}; {help}")).collect();
     lines.join("\n")
 }
 
 /// Why the answer is not certain, and what to do.
 pub(super) fn doubts(out: &mut dyn Write, palette: &Palette, j: &Judgement) -> fmt::Result {
-    if j.doubts.is_empty() {
+    if j.reasons().next().is_none() {
         return Ok(());
     }
     let head = match j.verdict {
@@ -117,8 +121,7 @@ pub(super) fn doubts(out: &mut dyn Write, palette: &Palette, j: &Judgement) -> f
         Verdict::Clean | Verdict::Undecided(_) => "why the verdict is undecided:",
     };
     writeln!(out, "{}", paint(palette.warn, head))?;
-    for d in &j.doubts {
-        let (what, advice) = doubt(*d);
+    for (what, advice) in j.reasons() {
         writeln!(out, "   {what}")?;
         writeln!(out, "   {} {advice}", paint(palette.faint, "->"))?;
     }

@@ -272,6 +272,7 @@ fn outcome() -> Outcome {
     Outcome {
         breaches: vec![grows, breach(7, Assertion::GrowthLimit, Kind::Objects, 5, Some(1)), old, budget],
         kept: vec![Kept { name: "budget", text: "handles at most 12: 9 at most".to_owned() }],
+        unjudged: Vec::new(),
         entries: vec![
             used,
             entry(Origin::Suppression, "idle", "gemscope.toml:20"),

@@ -22,12 +22,15 @@ const MESSAGE: usize = 4000;
 /// Those of `out`.
 pub fn report(out: &mut dyn io::Write, names: &Names<'_>, setting: &Setting<'_>) -> io::Result<()> {
     let mut text = String::new();
+    if let Some(status) = setting.failed(names.context) {
+        line(&mut text, "error", &[("title", "gemscope: the command failed")], &status);
+    }
     for (level, word) in [(Level::Error, "error"), (Level::Warning, "warning"), (Level::Note, "notice")] {
         let all: Vec<Item<'_>> = items(names).filter(|i| i.level() == level && i.aside().is_none()).collect();
         // Whatever is beside the findings comes first: it may be what they must be read by.
         let head = match level {
             Level::Error | Level::Note => None,
-            Level::Warning if names.judgement.doubts.is_empty() => None,
+            Level::Warning if names.judgement.reasons().next().is_none() => None,
             Level::Warning => Some(verdict::reasons(names.judgement)),
         };
         let room = SHOWN - usize::from(head.is_some());

@@ -38,7 +38,10 @@ fn lines(names: &Names<'_>, setting: &Setting<'_>) -> String {
     for e in &j.outcome.entries {
         match idle(e) {
             Some(idle) => diagnostic(&mut out, &idle),
-            None => diagnostic(&mut out, &format!("set aside: {} by {}", number(e.findings), entry(e))),
+            None if e.findings > 0 => {
+                diagnostic(&mut out, &format!("set aside: {} by {}", number(e.findings), entry(e)));
+            }
+            None => {}
         }
     }
     for near in items(names).filter(|item| item.is_near_miss()) {

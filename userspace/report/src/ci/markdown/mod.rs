@@ -8,7 +8,7 @@ use std::io;
 use super::Setting;
 use super::item::{Item, items};
 use crate::judgement::Judgement;
-use crate::names::{Names, doubt, number, plural, size};
+use crate::names::{Names, number, plural, size};
 use crate::text::outcome::{entry, idle, sentence};
 use crate::text::{header, verdict};
 
@@ -34,13 +34,10 @@ fn page(names: &Names<'_>, setting: &Setting<'_>) -> String {
         gemscope_engine::Verdict::Undecided(_) => "❔",
     };
     let mut out = format!("## {mark} gemscope: {}\n\n", signs(&verdict::sentence(j)));
-    if !j.doubts.is_empty() {
-        out.push_str("Something could have been missed:\n\n");
-        for d in &j.doubts {
-            let (what, advice) = doubt(*d);
-            out.push_str(&format!("- {}: {}\n", signs(&what), signs(advice)));
-        }
-        out.push('\n');
+    let reasons: String =
+        j.reasons().map(|(what, advice)| format!("- {}: {}\n", signs(&what), signs(&advice))).collect();
+    if !reasons.is_empty() {
+        out.push_str(&format!("Something could have been missed:\n\n{reasons}\n"));
     }
     let standing: Vec<Item<'_>> = items(names).filter(Item::stands).collect();
     table(&mut out, &standing, setting);
@@ -49,6 +46,13 @@ fn page(names: &Names<'_>, setting: &Setting<'_>) -> String {
     let near: Vec<Item<'_>> = items(names).filter(Item::is_near_miss).collect();
     if !near.is_empty() {
         folded(&mut out, "Near misses (legal today)", &near.iter().take(ROWS).map(told).collect::<String>());
+    }
+    if !names.context.command.is_empty() {
+        let status = match names.context.status.as_str() {
+            "" => String::new(),
+            status => format!(" {}", signs(&crate::escape::long(status.as_bytes()))),
+        };
+        out.push_str(&format!("command {}{status}; ", code(&header::command(&names.context.command))));
     }
     out.push_str(&format!(
         "kernel {}; rules {}; {}\n",

@@ -19,7 +19,7 @@ use super::item::{Item, Level, items};
 use super::place::{File, Place};
 use crate::escape;
 use crate::json::write_line;
-use crate::names::{Names, doubt, number, plural};
+use crate::names::{Names, number, plural};
 use crate::text::{header, verdict};
 
 /// The base of relative paths.
@@ -232,8 +232,7 @@ fn invocation(names: &Names<'_>, setting: &Setting<'_>, left_out: usize) -> log:
     let word = if decided { "warning" } else { "error" };
     let notification = |level, text| log::Notification { level, message: log::Text { text } };
     let mut told = vec![notification("note", verdict::sentence(j))];
-    for d in &j.doubts {
-        let (what, advice) = doubt(*d);
+    for (what, advice) in j.reasons() {
         told.push(notification(word, format!("{what}; {advice}")));
     }
     if left_out > 0 {
