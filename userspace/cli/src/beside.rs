@@ -21,7 +21,8 @@ pub fn folder(path: &Path) -> &Path {
 pub fn file(place: &Path) -> io::Result<NamedTempFile> {
     let there = fs::metadata(place).ok().map(|there| there.permissions());
     let rights = there.clone().unwrap_or_else(|| Permissions::from_mode(0o666));
-    let file = tempfile::Builder::new().prefix(".gemscope-").permissions(rights).tempfile_in(folder(place))?;
+    let file =
+        tempfile::Builder::new().prefix(".gemscope-").permissions(rights).tempfile_in(folder(place))?;
     // The umask has taken from them, which is right for a new file only.
     there.map_or(Ok(()), |rights| file.as_file().set_permissions(rights))?;
     Ok(file)

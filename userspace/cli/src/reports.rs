@@ -177,6 +177,10 @@ impl Reports {
             let written =
                 bytes(format, ui, names, &target, exit, page).and_then(|bytes| target.write(&bytes));
             let written = written.with_context(|| format!("cannot write the report to `{place}`"));
+            // What was found must not be lost with the file.
+            if written.is_err() && matches!(format, Format::Text | Format::Jsonl) {
+                let _ = ui.report(&mut Sink::Stderr, names, self.json);
+            }
             if let (Ok(()), Err(error)) = (&result, written) {
                 result = Err(error);
             }
@@ -234,7 +238,13 @@ fn bytes(
         Format::Junit => ci::junit::report(&mut out, names, &setting)?,
         Format::Sarif => ci::sarif::report(&mut out, names, &setting)?,
         Format::Ktap => ci::ktap::report(&mut out, names, &setting)?,
-        Format::Github => ci::github::report(&mut out, names, &setting)?,
+        Format::Github => {
+            // An annotation begins a line, and what the command wrote before may not have ended its own.
+            if matches!(target, Target::Stdout) {
+                out.push(b'\n');
+            }
+            ci::github::report(&mut out, names, &setting)?;
+        }
         Format::Markdown => ci::markdown::report(&mut out, names, &setting)?,
         Format::Html => out = page(names)?.into_bytes(),
     }

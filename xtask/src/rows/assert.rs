@@ -1,9 +1,9 @@
 //! What a project asserts beyond the rules, and about whom: cycles, marks, limits, scopes.
 
-use super::row::{ON_6_1, ON_6_12, Row, row};
+use super::row::{ON_6_1, ON_6_12, ON_6_18, Row, row};
 use super::{CLEAN, UNDECIDED};
 use crate::expect::Expect::{Complains, Line, Lines as Count, Says, Silent};
-use crate::expect::Is::{AtLeast, Number, Text};
+use crate::expect::Is::{AtLeast, Bool, Number, Text};
 
 /// Shell that runs something beside a server which does one cycle each time that it is asked.
 macro_rules! served {
@@ -148,7 +148,27 @@ pub const ROWS: &[Row] = &[
         "judged --undecided warn --timeout 2 -- gemclient keep-open --seconds 30",
         undecided![Complains("undecided")],
     ).usually(ON_6_12),
-    // What a command does to itself and to gemscope.
+    // A run that did nothing, or fell over, must not pass where that was asked for.
+    row(
+        "at-least",
+        "judged --at-least handles=1 -- true",
+        &[Line(&[("/type", Text("breach")), ("/rule", Text("shortfall")), ("/kind", Text("handles"))])],
+    )
+    .code(1).usually(ON_6_18),
+    row("failing-command", "judged --failing-command fail -- sh -c 'gemclient s2; exit 3'", CLEAN).code(4).usually(ON_6_18),
+    row(
+        "scope-machine-strict",
+        "(for i in $(seq 40); do gemclient forget-gem-close; sleep 0.5; done) & judged --scope machine --duration 6",
+        &[Line(&[("/type", Text("finding")), ("/rule", Text("handle-leak")), ("/certain", Bool(true))])],
+    )
+    .code(1).usually(ON_6_18),
+    // What a command does to itself and to gemscope. It is asked to end before it is made to, and no signal is kept from it.
+    row(
+        "asked-to-end",
+        "judged --timeout 2 -- sh -c 'grep SigBlk /proc/self/status; trap \"echo polite; exit 0\" TERM; while :; do sleep 0.2; done'",
+        &[Says("SigBlk:\t0000000000000000\n"), Says("polite\n")],
+    )
+    .code(3).usually(ON_6_18),
     row(
         "deaf-command",
         "judged --timeout 3 -- sh -c 'trap \"\" TERM INT HUP; gemclient s2; while :; do sleep 1; done'; code=$?; \

@@ -162,7 +162,7 @@ fn started(request: &Request, invoker: Option<&Invoker>, signals: &Signals) -> a
     let mut session = Session::start(&request.options)?;
     // Now that rights are given up: what is found out at the end would be too late.
     let later = request.output.as_ref().and_then(Place::file).filter(|_| request.renamed_later);
-    later.map_or(Ok(()), |path| flight::check_place(path))?;
+    later.map_or(Ok(()), flight::check_place)?;
     let command = held.as_ref().map_or(0, command::Held::pid);
     let root_tgid = if request.scope.machine { 0 } else { command };
     let words: Vec<String> = request.command.iter().map(|w| w.to_string_lossy().into_owned()).collect();
