@@ -131,6 +131,11 @@ pub fn emit<P: Copy + 'static>(head: &Head, payload: &P) {
         cpu: unsafe { bpf_get_smp_processor_id() } as u32,
     };
     entry.write(Wire { header, payload: *payload });
+    // What a process has mapped can be read as long as it lives, and it may have little to do: the reader comes at once.
+    if head.id == ProbeId::FileOpen {
+        entry.submit(u64::from(BPF_RB_FORCE_WAKEUP));
+        return;
+    }
     // Whether the reader should come is asked often enough by what has no bracket; it also comes by itself.
     if head.phase != Phase::Point {
         entry.submit(u64::from(BPF_RB_NO_WAKEUP));
