@@ -1,5 +1,6 @@
 //! What goes wrong without a kernel, and what is said then: one paragraph that says what to do, and exit code 2.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 
 use crate::{DEMO, file, gemscope};
@@ -153,10 +154,14 @@ pub fn as_nobody(args: &[&str]) -> std::process::Output {
     let copied =
         std::process::Command::new("cp").arg(env!("CARGO_BIN_EXE_gemscope")).arg(&copy).status().unwrap();
     assert!(copied.success());
+    // Whatever the tester's umask is.
+    std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = std::process::Command::new(&copy);
-    command.args(args).env_remove("RUST_BACKTRACE").current_dir("/");
+    command.args(args).current_dir("/");
+    for name in crate::SURROUNDINGS {
+        command.env_remove(name);
+    }
     if is_root() {
-        use std::os::unix::fs::PermissionsExt as _;
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         command.uid(65534).gid(65534);
     }

@@ -24,14 +24,21 @@ use std::path::{Path, PathBuf};
 
 use snapbox::cmd::Command;
 
+/// What of the tester's own surroundings would show: how messages look, who called sudo, whose checkout and whose check it is.
+const SURROUNDINGS: &[&str] = &[
+    "RUST_BACKTRACE",
+    "CLICOLOR_FORCE",
+    "SUDO_UID",
+    "GITHUB_WORKSPACE",
+    "CI_PROJECT_DIR",
+    "GEMSCOPE_CONTROL",
+];
+
 /// The binary, with nothing of the tester's own surroundings in its output.
 fn gemscope() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_gemscope"))
-        .env_remove("RUST_BACKTRACE")
-        .env_remove("CLICOLOR_FORCE")
-        .env("NO_COLOR", "1")
-        .env("COLUMNS", "100")
-        .current_dir(tests())
+    let command = Command::new(env!("CARGO_BIN_EXE_gemscope"));
+    let command = SURROUNDINGS.iter().fold(command, |command, name| command.env_remove(name));
+    command.env("NO_COLOR", "1").env("COLUMNS", "100").current_dir(tests())
 }
 
 /// The folder of the tests, from which files are named in outputs.

@@ -216,6 +216,9 @@ fn no_terminal_is_filled_with_what_is_no_text() {
         let (_ours, theirs) = terminal();
         let mut command = Command::new(env!("CARGO_BIN_EXE_gemscope"));
         command.args(words(line)).env("NO_COLOR", "1").current_dir(tests());
+        for name in crate::SURROUNDINGS {
+            command.env_remove(name);
+        }
         let output = command.stdin(Stdio::null()).stdout(theirs).stderr(Stdio::piped()).output().unwrap();
         let want =
             format!("gemscope: {what} is no text for a terminal: give a file with `-o FILE`, or a pipe\n");

@@ -137,8 +137,8 @@ mod tests {
             (out, made, sums)
         });
         assert_eq!(one.2, two.2);
-        let said =
-            tool::output(Command::new("dpkg-deb").arg("--contents").arg(&one.1[1])).expect("a package");
+        let mut list = Command::new("dpkg-deb");
+        let said = tool::output(list.arg("--contents").arg(&one.1[1]).env("TZ", "UTC0")).expect("a package");
         let said = String::from_utf8_lossy(&said.stdout).into_owned();
         for file in [
             "-rwxr-xr-x root/root 19 2023-11-14 22:13 ./usr/bin/gemscope",
