@@ -82,6 +82,14 @@ fn what_cannot_be_done() {
         &[DEMO, "-o", "/no/such/folder/a.html"],
         "cannot write the page to `/no/such/folder/a.html`; [..]",
     );
+    let trace = std::fs::read(crate::tests().join(DEMO)).unwrap();
+    let (_dir, path) = file(&trace);
+    let path = path.to_str().unwrap();
+    let says = "`[..]` is the trace itself: choose another file";
+    refused(&[path, "-o", path], says);
+    let replay = gemscope().args(["replay", path, "--report", path]).assert().code(2);
+    replay.stdout_eq("").stderr_eq(format!("gemscope: {says}\n"));
+    assert_eq!(std::fs::read(path).unwrap(), trace);
     gemscope().args(["report", DEMO]).assert().code(2);
     gemscope().args(["report", "-o", "-"]).assert().code(2);
 }

@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal as _};
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use gemscope_trace::{TraceHeader, Writer};
 
 use crate::ui;
@@ -50,6 +50,17 @@ impl Place {
             Self::Stdout => Self::Stdout,
             Self::File(path) => Self::File(folder.join(path)),
         }
+    }
+
+    /// What is made of a trace must not take its place.
+    ///
+    /// # Errors
+    /// It would.
+    pub fn spares(&self, trace: &Path) -> anyhow::Result<()> {
+        let whole = |path: &Path| path.canonicalize().ok();
+        let same = self.file().and_then(whole).is_some_and(|place| whole(trace) == Some(place));
+        ensure!(!same, "`{self}` is the trace itself: choose another file");
+        Ok(())
     }
 
     /// Is it standard output?

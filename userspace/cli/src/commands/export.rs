@@ -4,7 +4,6 @@ mod pump;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use gemscope_report::export::{Now, Perfetto, Told, csv, folded, jsonl};
@@ -67,18 +66,10 @@ fn output(args: &ExportArgs) -> anyhow::Result<Box<dyn Write>> {
         }
         return Ok(Box::new(BufWriter::with_capacity(BUFFER, io::stdout())));
     };
-    if let Some(input) = &args.file
-        && same(input, path)
-    {
-        bail!("`{}` is the trace itself: choose another file with `-o FILE`", path.display());
-    }
+    args.file.as_ref().map_or(Ok(()), |trace| place.spares(trace))?;
     let file = File::create(path)
         .with_context(|| format!("cannot write `{}`; choose another place with `-o FILE`", path.display()))?;
     Ok(Box::new(BufWriter::with_capacity(BUFFER, file)))
-}
-
-fn same(a: &Path, b: &Path) -> bool {
-    a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
 }
 
 fn perfetto(mut pump: Pump, until: u64, out: &mut dyn Write) -> anyhow::Result<Exit> {

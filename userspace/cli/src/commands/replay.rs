@@ -28,6 +28,7 @@ pub fn run(args: &ReplayArgs, ui: &Ui) -> anyhow::Result<Exit> {
         limits: args.limits.limits(&policy.config),
     };
     // Those of the configuration are a check's: a look at a trace must not write over them.
+    args.report.iter().try_for_each(|report| report.place().spares(&args.file))?;
     let reports = Reports::open(&args.report, args.json, policy.sink(Sink::Stdout), true)?;
     let mut judged = source::judge(reader, &args.file.to_string_lossy(), &options)?;
     policy.apply(&mut judged);

@@ -20,6 +20,7 @@ use crate::source::Options;
 use crate::ui::{self, Sink};
 
 pub fn run(args: &ReportArgs) -> anyhow::Result<Exit> {
+    args.file.as_ref().map_or(Ok(()), |trace| args.output.spares(trace))?;
     let run = match &args.source {
         Some(source) => {
             Some(Run::of(source, &ModelArgs { source: None, seed: args.seed, worst: args.worst })?)
