@@ -67,11 +67,7 @@ impl Symbols {
         let mut builder = Builder::default();
         builder.0.arena.reserve(text.len() / 2);
         let (mut lines, mut hidden) = (0u64, 0u64);
-        let mut rest = text;
-        while !rest.is_empty() {
-            let end = rest.iter().position(|&b| b == b'\n').unwrap_or(rest.len());
-            let (line, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
-            rest = after.get(1..).unwrap_or_default();
+        for line in text.split(|&b| b == b'\n') {
             let Some((address, kind, name, module)) = fields(line) else { continue };
             lines += 1;
             hidden += u64::from(address == 0);
@@ -178,23 +174,8 @@ fn fields(line: &[u8]) -> Option<(u64, u8, &str, Option<&str>)> {
     let (address, kind, name) = (words.next()?, words.next()?, words.next()?);
     let &[kind] = kind else { return None };
     let module = words.next().and_then(|m| str::from_utf8(m.strip_prefix(b"[")?.strip_suffix(b"]")?).ok());
-    Some((number(address)?, kind, str::from_utf8(name).ok()?, module))
-}
-
-/// A hexadecimal number.
-fn number(text: &[u8]) -> Option<u64> {
-    if text.is_empty() || text.len() > 16 {
-        return None;
-    }
-    text.iter().try_fold(0, |number, &digit| {
-        let value = match digit {
-            b'0'..=b'9' => digit - b'0',
-            b'a'..=b'f' => digit - b'a' + 10,
-            b'A'..=b'F' => digit - b'A' + 10,
-            _ => return None,
-        };
-        Some(number << 4 | u64::from(value))
-    })
+    let address = u64::from_str_radix(str::from_utf8(address).ok()?, 16).ok()?;
+    Some((address, kind, str::from_utf8(name).ok()?, module))
 }
 
 /// Collects symbols in any order.

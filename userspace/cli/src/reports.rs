@@ -167,6 +167,7 @@ impl Reports {
         page: &dyn Fn(&Names<'_>) -> anyhow::Result<String>,
     ) -> anyhow::Result<()> {
         let mut result = Ok(());
+        let untold = self.people.is_none();
         if let Some(mut sink) = self.people
             && let Err(error) = ui.report(&mut sink, names, self.json)
         {
@@ -177,8 +178,8 @@ impl Reports {
             let written =
                 bytes(format, ui, names, &target, exit, page).and_then(|bytes| target.write(&bytes));
             let written = written.with_context(|| format!("cannot write the report to `{place}`"));
-            // What was found must not be lost with the file.
-            if written.is_err() && matches!(format, Format::Text | Format::Jsonl) {
+            // What was found must not be lost with the file that was for people.
+            if untold && written.is_err() && matches!(format, Format::Text | Format::Jsonl) {
                 let _ = ui.report(&mut Sink::Stderr, names, self.json);
             }
             if let (Ok(()), Err(error)) = (&result, written) {

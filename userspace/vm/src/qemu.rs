@@ -105,18 +105,13 @@ impl Guest<'_> {
     /// When QEMU cannot be run, or the guest does not come to the command's end; the error names the kept console log.
     pub fn run(&self, mut sinks: Sinks<'_>) -> Result<Outcome> {
         let name = &self.kernel.version;
-        let accelerator = match std::env::var(accel::CHOSEN) {
-            _ if self.cpus == Cpus::Counted => accel::ONE_AT_A_TIME.to_owned(),
-            Ok(chosen) => chosen,
-            Err(_) => {
-                if self.cpus == Cpus::Own
-                    && let Some(outcome) = self.boot_fast(&mut sinks)?
-                {
-                    return Ok(outcome);
-                }
-                accel::emulator(accel::version()?).to_owned()
-            }
-        };
+        if self.cpus == Cpus::Own
+            && std::env::var_os(accel::CHOSEN).is_none()
+            && let Some(outcome) = self.boot_fast(&mut sinks)?
+        {
+            return Ok(outcome);
+        }
+        let accelerator = self.accelerator()?;
         // Nothing can be late for a clock that goes with the cpu: it is only slow.
         let boots = if self.cpus == Cpus::Counted { 1 } else { BOOTS };
         for _ in 1..boots {
@@ -235,11 +230,7 @@ impl Guest<'_> {
     /// When QEMU cannot be run.
     pub fn shell(&self) -> Result<()> {
         let scratch = Scratch::new("vm")?;
-        let accelerator = match std::env::var(accel::CHOSEN) {
-            _ if self.cpus == Cpus::Counted => accel::ONE_AT_A_TIME.to_owned(),
-            Ok(chosen) => chosen,
-            Err(_) => accel::emulator(accel::version()?).to_owned(),
-        };
+        let accelerator = self.accelerator()?;
         let mut command = self.command(scratch.path(), &accelerator)?;
         command.arg("-append").arg(format!("{APPEND} {}", self.append));
         command.args([
@@ -255,6 +246,14 @@ impl Guest<'_> {
             bail!("QEMU failed ({status})");
         }
         Ok(())
+    }
+
+    /// What emulates the cpus, or what was chosen by hand in its place.
+    fn accelerator(&self) -> Result<String> {
+        if self.cpus == Cpus::Counted {
+            return Ok(accel::ONE_AT_A_TIME.to_owned());
+        }
+        std::env::var(accel::CHOSEN).or_else(|_| Ok(accel::emulator(accel::version()?).to_owned()))
     }
 
     /// The part of the command line that every boot has.
