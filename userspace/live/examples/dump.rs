@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use gemscope_live::{Next, Options, Session, command, privileges, remover};
+use gemscope_live::{Found, Options, Session, command, privileges, remover};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().collect();
@@ -66,21 +66,17 @@ fn main() -> ExitCode {
     let printer = std::thread::spawn(move || {
         let mut count = 0u64;
         let mut last_drops = 0;
-        loop {
-            match batches.next(Duration::from_millis(200)) {
-                Next::Batch(records) => {
-                    count += records.len() as u64;
-                    for record in &records {
-                        last_drops = record.header.drops;
-                        if !quiet {
-                            println!("{record:?}");
-                        }
-                    }
+        let mut take = |records: &[gemscope_common::Record]| {
+            count += records.len() as u64;
+            for record in records {
+                last_drops = record.header.drops;
+                if !quiet {
+                    println!("{record:?}");
                 }
-                Next::Empty => {}
-                Next::Closed => return (count, last_drops),
             }
-        }
+        };
+        while batches.drain(Duration::from_millis(200), usize::MAX, &mut take) != Found::Closed {}
+        (count, last_drops)
     });
     if let Some(held) = held {
         let begin = Instant::now();

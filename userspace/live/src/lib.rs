@@ -31,6 +31,6 @@ pub use definitions::Definitions;
 pub use dmabufs::DmabufList;
 pub use load::{Error as LoadError, ring_size};
 pub use options::{Device, Filter, Options};
-pub use queue::{Batches, Next};
+pub use queue::{Batches, Found};
 pub use reader::monotonic_ns;
 pub use session::{Session, StartError, Tail};

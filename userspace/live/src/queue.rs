@@ -33,14 +33,21 @@ struct State {
     closed: bool,
 }
 
-/// What a look into the queue gave.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Records, in order.
-    Batch(Vec<Record>),
+/// What a look into the queue found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Records.
+    Some,
     /// None yet.
-    Empty,
+    Nothing,
     /// None any more: the session has ended and everything was taken.
+    Closed,
+}
+
+/// One batch, or why there is none.
+enum Next {
+    Batch(Vec<Record>),
+    Empty,
     Closed,
 }
 
@@ -72,9 +79,24 @@ impl State {
 }
 
 impl Batches {
-    /// The next records, waiting for them at most this long.
-    #[must_use]
-    pub fn next(&self, patience: Duration) -> Next {
+    /// Hands over what is there, in order, and waits for the first at most this long.
+    ///
+    /// `most` batches at a time, so that who calls can look at other things too: the rest stays for the next call.
+    pub fn drain(&self, patience: Duration, most: usize, mut take: impl FnMut(&[Record])) -> Found {
+        let first = match self.next(patience) {
+            Next::Batch(first) => first,
+            Next::Empty => return Found::Nothing,
+            Next::Closed => return Found::Closed,
+        };
+        take(&first);
+        for _ in 1..most {
+            let Next::Batch(records) = self.shared.lock().take() else { break };
+            take(&records);
+        }
+        Found::Some
+    }
+
+    fn next(&self, patience: Duration) -> Next {
         let deadline = Instant::now() + patience;
         let mut state = self.shared.lock();
         loop {
@@ -88,12 +110,6 @@ impl Batches {
             }
             state = self.shared.arrived.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-    }
-
-    /// The next records, if there are any now.
-    #[must_use]
-    pub fn try_next(&self) -> Next {
-        self.shared.lock().take()
     }
 
     /// How many records wait.
@@ -136,6 +152,13 @@ mod tests {
         vec![Record::new(ProbeId::Mark, Phase::Point, &Mark { name: [0; 32] }); n]
     }
 
+    /// The lengths of the batches of one round, and how it ended.
+    fn round(batches: &Batches, most: usize) -> (Vec<usize>, Found) {
+        let mut taken = Vec::new();
+        let found = batches.drain(Duration::from_millis(1), most, |records| taken.push(records.len()));
+        (taken, found)
+    }
+
     #[test]
     fn a_full_queue_gives_back_and_never_waits() {
         let (sender, batches) = queue(3 * size_of::<Record>());
@@ -143,9 +166,19 @@ mod tests {
         assert_eq!(sender.send(batch(2)).unwrap_err().len(), 2);
         assert!(sender.send(batch(1)).is_ok());
         assert_eq!(batches.waiting(), 3);
-        assert_eq!(batches.try_next(), Next::Batch(batch(2)));
-        assert_eq!(batches.try_next(), Next::Batch(batch(1)));
-        assert_eq!(batches.next(Duration::from_millis(1)), Next::Empty);
+        assert_eq!(round(&batches, 9), (vec![2, 1], Found::Some));
+        assert_eq!(round(&batches, 9), (vec![], Found::Nothing));
+    }
+
+    #[test]
+    fn a_round_leaves_what_it_does_not_take() {
+        let (sender, batches) = queue(15 * size_of::<Record>());
+        (1..=5).for_each(|n| sender.send(batch(n)).unwrap());
+        drop(sender);
+        assert_eq!(round(&batches, 2), (vec![1, 2], Found::Some));
+        assert_eq!(round(&batches, 2), (vec![3, 4], Found::Some));
+        assert_eq!(round(&batches, 2), (vec![5], Found::Some));
+        assert_eq!(round(&batches, 2), (vec![], Found::Closed));
     }
 
     #[test]
@@ -153,7 +186,7 @@ mod tests {
         let (sender, batches) = queue(0);
         assert!(sender.send(batch(5)).is_ok());
         drop(sender);
-        assert_eq!(batches.try_next(), Next::Batch(batch(5)));
-        assert_eq!(batches.next(Duration::from_secs(60)), Next::Closed);
+        assert_eq!(round(&batches, 9), (vec![5], Found::Some));
+        assert_eq!(batches.drain(Duration::from_secs(60), 9, |_| {}), Found::Closed);
     }
 }

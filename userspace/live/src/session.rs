@@ -87,7 +87,7 @@ pub struct Session {
 /// What is left when a session has stopped.
 #[derive(Debug)]
 pub struct Tail {
-    /// The records that were not taken yet, then [`Next::Closed`](crate::queue::Next::Closed).
+    /// The records that were not taken yet, then [`Found::Closed`](crate::queue::Found::Closed).
     pub batches: Batches,
     /// The definitions that were not taken yet; all there will be.
     pub definitions: Option<Definitions>,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gemscope_common::{Mark, ProbeId, Settle};
 use gemscope_live::scan::{self, When};
-use gemscope_live::{DmabufList, Next, Tail};
+use gemscope_live::{DmabufList, Found, Tail};
 use gemscope_trace::{Definition, TraceHeader};
 
 use super::children;
@@ -24,13 +24,7 @@ impl Watch<'_> {
         } = self;
         let Tail { batches, definitions, drops, missed, hits, list } = session.stop();
         tracing::debug!("hits: {hits:?}");
-        loop {
-            match batches.next(TICK) {
-                Next::Batch(records) => recorder.records(&records),
-                Next::Empty => {}
-                Next::Closed => break,
-            }
-        }
+        while batches.drain(TICK, usize::MAX, |records| recorder.records(records)) != Found::Closed {}
         if let Some(definitions) = definitions {
             while let Some(definition) = definitions.try_next() {
                 recorder.define(definition);

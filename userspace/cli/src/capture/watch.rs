@@ -11,7 +11,7 @@ use gemscope_common::{ProbeId, Record, Scope, SeenFd};
 use gemscope_live::command::{self, Given, Running};
 use gemscope_live::privileges::Invoker;
 use gemscope_live::scan::{self, Scan, When};
-use gemscope_live::{DmabufList, Next, Options, Session, prereq, repeat};
+use gemscope_live::{DmabufList, Found, Options, Session, prereq, repeat};
 use gemscope_policy::Limits;
 use gemscope_report::plural;
 use gemscope_trace::{Definitions, TraceHeader};
@@ -340,13 +340,8 @@ impl Watch<'_> {
     fn take(&mut self) -> bool {
         /// However much comes, signals and the clock are looked at too.
         const MOST: usize = 64;
-        let mut next = self.session.batches().next(TICK);
-        let idle = !matches!(next, Next::Batch(_));
-        for _ in 0..MOST {
-            let Next::Batch(records) = next else { break };
-            self.records(&records);
-            next = self.session.batches().try_next();
-        }
+        let batches = self.session.batches().clone();
+        let idle = batches.drain(TICK, MOST, |records| self.records(records)) != Found::Some;
         if idle {
             // What was asked for has happened a while ago, and so has everything before it.
             while let Some(due) = self.marks.next() {

@@ -10,7 +10,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use gemscope_live::scan::{self, Scan, When};
-use gemscope_live::{Batches, Next, monotonic_ns};
+use gemscope_live::{Batches, Found, monotonic_ns};
 use gemscope_report::scene::Scene;
 use gemscope_report::survey::Holdings;
 use gemscope_trace::Definition;
@@ -103,13 +103,11 @@ fn work(stage: &FairMutex<Stage>, batches: &Batches, definitions: Option<&gemsco
     /// However much is known, records come first.
     const MOST: usize = 256;
     loop {
-        let next = batches.next(TICK);
-        let mut stage = stage.lock();
-        match next {
-            Next::Batch(records) => stage.recorder.records(&records),
-            Next::Empty => {}
-            Next::Closed => break,
+        let found = batches.drain(TICK, 1, |records| stage.lock().recorder.records(records));
+        if found == Found::Closed {
+            break;
         }
+        let mut stage = stage.lock();
         for _ in 0..MOST {
             let Some(definition) = definitions.and_then(gemscope_live::Definitions::try_next) else { break };
             stage.recorder.define(definition);
