@@ -13,7 +13,7 @@ use clap::Args;
 use gemscope_vm::debian;
 use gemscope_vm::kernels::{self, Gone, Kernel};
 use gemscope_vm::modules;
-use gemscope_vm::qemu::Sinks;
+use gemscope_vm::qemu::{Crashed, Sinks};
 
 use crate::driver::{self, NoHeaders};
 use crate::rows::{self, Row};
@@ -161,7 +161,15 @@ pub fn matrix(args: &MatrixArgs) -> Result<Tally> {
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(name) = names.get(number) else { return };
-            let result = one_line(name, &rows, &setup, &programs, args).unwrap_or_else(|error| LineResult {
+            let once = || one_line(name, &rows, &setup, &programs, args);
+            let result = once().or_else(|error| {
+                if !error.is::<Crashed>() {
+                    return Err(error);
+                }
+                eprintln!("{name}: {error:#}\n{name}: all its rows once more");
+                once()
+            });
+            let result = result.unwrap_or_else(|error| LineResult {
                 tally: Tally { failed: 1, ..Tally::default() },
                 ran: false,
                 text: format!("{name}: {error:#}\n"),
@@ -244,6 +252,11 @@ fn one_line(
         out: Some(out.clone()),
     };
     let outcome = boot.run(Sinks { out: &mut progress, err: &mut std::io::sink() });
+    // Nothing of what ran in a guest whose machine broke under it counts.
+    let outcome = match outcome {
+        Err(error) if error.is::<Crashed>() => return Err(error),
+        outcome => outcome,
+    };
     let progress = String::from_utf8_lossy(&progress.said);
     for row in &rows {
         if out.join(format!("{}.first", row.name)).exists() {

@@ -225,14 +225,14 @@ const UNDECIDED: &[Expect] = &[
 macro_rules! ready {
     () => {
         "gemscope record -o trace.gemtrace 2>said & \
-         for i in $(seq 60); do grep -q Ctrl-C said && break; sleep 0.5; done; "
+         awaited 'grep -q Ctrl-C said'; "
     };
 }
 
 /// Shell that waits until no kprobe is left, tells how many are, and replays the trace.
 macro_rules! left {
     () => {
-        "for i in $(seq 60); do grep -q . /sys/kernel/debug/kprobes/list || break; sleep 0.5; done; \
+        "awaited '! grep -q . /sys/kernel/debug/kprobes/list'; \
          echo \"kprobes left: $(wc -l </sys/kernel/debug/kprobes/list)\"; gemscope replay --json trace.gemtrace"
     };
 }
@@ -303,7 +303,7 @@ const ROWS: &[Row] = &[
         "sequences",
         "replayed each s1 s2 s3 's4 --clean' s5 s6 's7 --clean' s8 s9 s10 s13 s20 s21 s22 s23 's24 --clean' page-flip share-all",
     )
-    .seconds(120),
+    .seconds(240),
     clean("sequences-foreign", "replayed each s11 s12 poll-holds").lines(Lines::But(OLD)),
     // Correct histories, judged live.
     row(
@@ -317,7 +317,7 @@ const ROWS: &[Row] = &[
             Count(0, &[("/type", Text("finding"))]),
         ],
     )
-    .seconds(120),
+    .seconds(240),
     // Somebody else goes on holding the buffer: no leak, and told by name.
     row(
         "held-outside",
@@ -412,7 +412,7 @@ const ROWS: &[Row] = &[
         ],
     )
     .code(1)
-    .seconds(120)
+    .seconds(240)
     .lines(Lines::But(PUBLISHES_EARLY)),
     // Without a race: where framebuffers hold no handle count, an object forgets its dma-buf and is given another.
     found!("share-through-fb", "judged -- gemclient share-through-fb", "second-dmabuf": 1).lines(Lines::Only(OLD)),
@@ -438,7 +438,7 @@ const ROWS: &[Row] = &[
         LOST,
     )
     .code(3)
-    .seconds(120)
+    .seconds(240)
     .usually(ON_BOTH_ENDS),
     row("still-running", "judged --timeout 2 -- gemclient keep-open --seconds 30", UNDECIDED).code(3).usually(ON_NEWEST),
     row(
@@ -447,7 +447,7 @@ const ROWS: &[Row] = &[
         UNDECIDED,
     )
     .code(3)
-    .seconds(120)
+    .seconds(240)
     .usually(ON_6_18),
     // Other ways to be run.
     row("as-the-sudo-user", "SUDO_UID=1000 SUDO_GID=1000 gemscope check -- id -u", &[Says("1000")]).usually(ON_BOTH_ENDS),
@@ -464,7 +464,7 @@ const ROWS: &[Row] = &[
     .usually(ON_6_18),
     row(
         "killed-tracer",
-        concat!(ready!(), "gemclient s2; sleep 2; kill -9 $!; ", left!()),
+        concat!(ready!(), "gemclient s2; sleep 4; kill -9 $!; ", left!()),
         &[
             Says("kprobes left: 0"),
             Line(&[("/type", Text("header"))]),
@@ -538,7 +538,7 @@ const ROWS: &[Row] = &[
             Count(0, &[("/type", Text("finding"))]),
         ],
     )
-    .seconds(120)
+    .seconds(240)
     .driver()
     .lines(Lines::But(&["6.18"])),
     row(
@@ -547,7 +547,7 @@ const ROWS: &[Row] = &[
         faults!(2),
     )
     .code(1)
-    .seconds(120)
+    .seconds(240)
     .driver()
     .lines(Lines::Only(OLD)),
     row(
@@ -556,7 +556,7 @@ const ROWS: &[Row] = &[
         faults!(3, fault!("f-vmap-without-" "reservation-not-held")),
     )
     .code(1)
-    .seconds(120)
+    .seconds(240)
     .driver()
     .lines(Lines::Only(&["6.12", "newest"])),
     row("trace-is-private", "gemscope record -o trace.gemtrace -- true; stat -c %a trace.gemtrace", &[Says("600")]).usually(ON_NEWEST),

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -87,6 +87,18 @@ pub struct Outcome {
     pub took: Duration,
 }
 
+/// QEMU itself ended by a signal: that says nothing about what ran in the guest.
+#[derive(Debug)]
+pub struct Crashed(String);
+
+impl std::fmt::Display for Crashed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Crashed {}
+
 /// Where the command's output goes as it comes.
 pub struct Sinks<'a> {
     /// Its standard output.
@@ -118,7 +130,10 @@ impl Guest<'_> {
             if let Some(outcome) = self.boot(&mut sinks, &accelerator, BOOT, false)? {
                 return Ok(outcome);
             }
-            tell(&format!("the guest of `{name}` did not come up in {} s: once more", BOOT.as_secs()));
+            tell(&format!(
+                "the guest of `{name}` did not come up, or not in {} s: once more",
+                BOOT.as_secs()
+            ));
         }
         let outcome = self.boot(&mut sinks, &accelerator, self.timeout.min(LAST_BOOT), true)?;
         outcome.with_context(|| format!("the guest of `{name}` was not up in time"))
@@ -202,8 +217,10 @@ impl Guest<'_> {
             err.drain()?;
         }
         let took = begin.elapsed();
-        // A busy machine emulates timers so late that a kernel may take them for broken, and panic.
-        let died = end.is_some_and(|status| status.success() || accelerator == accel::KVM);
+        // A busy machine emulates timers so late that a kernel may take them for broken, and panic; and QEMU itself now and then
+        // fails an assertion of its own while devices come up.
+        let crashed = end.is_some_and(|status| status.signal().is_some());
+        let died = end.is_some_and(|status| status.success() || crashed || accelerator == accel::KVM);
         if died && !last && !has_begun(events) {
             return Ok(None);
         }
@@ -219,7 +236,8 @@ impl Guest<'_> {
                 let said = fs::read_to_string(dir.join("qemu")).unwrap_or_default();
                 let said =
                     said.lines().next_back().map(|line| format!("; QEMU said: {line}")).unwrap_or_default();
-                bail!("{why}{said}; {}", keep(&console, &self.kernel.version))
+                let text = format!("{why}{said}; {}", keep(&console, &self.kernel.version));
+                Err(if crashed { Crashed(text).into() } else { anyhow::Error::msg(text) })
             }
         }
     }

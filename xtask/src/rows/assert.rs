@@ -52,7 +52,7 @@ pub const ROWS: &[Row] = &[
         ],
     )
     .code(1)
-    .seconds(180).usually(ON_6_1),
+    .seconds(300).usually(ON_6_1),
     row(
         "cycles-pools",
         served!("--leak-every 0", "judged --cycles 70 --pause 20 -- sh -c 'echo >go; read answer <done'"),
@@ -60,7 +60,7 @@ pub const ROWS: &[Row] = &[
             Count(0, &[("/type", Text("breach"))]),
             Line(&[("/type", Text("kept")), ("/rule", Text("steady-growth"))]),],
     )
-    .seconds(180).usually(ON_6_12),
+    .seconds(300).usually(ON_6_12),
     // Marks from the command, by signal, and on a socket with a path of its own.
     row(
         "marks",
@@ -119,7 +119,7 @@ pub const ROWS: &[Row] = &[
     row("no-survivor", "judged --timeout 4 -- sh -c 'gemclient keep-open --seconds 60 & sleep 1'", UNDECIDED).code(3).usually(ON_6_12),
     row(
         "scope-machine",
-        "(for i in $(seq 40); do gemclient close-twice; sleep 0.5; done) & judged --scope machine --duration 6",
+        "(while :; do gemclient close-twice; sleep 0.5; done) & loop=$!; judged --scope machine --duration 6; code=$?; kill $loop; exit $code",
         &[
             Line(&[("/type", Text("summary")), ("/verdict", Text("findings")), ("/lost", Number(0))]),
             Line(&[("/type", Text("finding")), ("/rule", Text("double-close"))]),
@@ -128,7 +128,7 @@ pub const ROWS: &[Row] = &[
     .code(1).usually(ON_6_1),
     row(
         "scope-of-a-command",
-        "(for i in $(seq 40); do gemclient close-twice; sleep 0.5; done) & judged -- sleep 4",
+        "(while :; do gemclient close-twice; sleep 0.5; done) & loop=$!; judged -- sleep 4; code=$?; kill $loop; exit $code",
         CLEAN,
     ).usually(ON_6_12),
     row(
@@ -158,7 +158,7 @@ pub const ROWS: &[Row] = &[
     row("failing-command", "judged --failing-command fail -- sh -c 'gemclient s2; exit 3'", CLEAN).code(4).usually(ON_6_18),
     row(
         "scope-machine-strict",
-        "(for i in $(seq 40); do gemclient forget-gem-close; sleep 0.5; done) & judged --scope machine --duration 6",
+        "(while :; do gemclient forget-gem-close; sleep 0.5; done) & loop=$!; judged --scope machine --duration 6; code=$?; kill $loop; exit $code",
         &[Line(&[("/type", Text("finding")), ("/rule", Text("handle-leak")), ("/certain", Bool(true))])],
     )
     .code(1).usually(ON_6_18),
@@ -183,7 +183,7 @@ pub const ROWS: &[Row] = &[
         CLEAN,
     )
     .seconds(300).usually(ON_6_12),
-    row("fd-exhaustion", "judged -- gemclient fd-exhaustion", CLEAN).seconds(120).usually(ON_6_1),
+    row("fd-exhaustion", "judged -- gemclient fd-exhaustion", CLEAN).seconds(240).usually(ON_6_1),
     row(
         "check-on-a-full-disk",
         "mkdir -p /tmp/tiny; mount -t tmpfs -o size=64k none /tmp/tiny; \
@@ -195,7 +195,7 @@ pub const ROWS: &[Row] = &[
         ],
     )
     .code(1)
-    .seconds(120).usually(ON_6_12),
+    .seconds(240).usually(ON_6_12),
     row(
         "two-at-once",
         "gemscope check --json --report other -- gemclient forget-gem-close & \
@@ -208,7 +208,7 @@ pub const ROWS: &[Row] = &[
         "for wait in 0.1 0.4 0.8 1.2 1.7 2.3 3 5; do \
            rm -f trace; gemscope check -o trace -- gemclient bench-loop --rounds 100000000 >/dev/null 2>&1 & \
            sleep $wait; kill -9 $!; wait $! 2>/dev/null; killall -q -9 gemclient; \
-           for i in $(seq 60); do grep -q . /sys/kernel/debug/kprobes/list || break; sleep 0.5; done; \
+           awaited '! grep -q . /sys/kernel/debug/kprobes/list'; \
            echo \"kprobes left: $(wc -l </sys/kernel/debug/kprobes/list)\"; \
            [ -s trace ] && { gemscope replay --json trace >said 2>&1; echo \"replay: $?\"; }; \
          done; true",

@@ -4,10 +4,10 @@ use super::row::{ON_6_1, ON_6_12, Row, row};
 use crate::expect::Expect::{self, Complains, Line, Lines as Count, Says};
 use crate::expect::Is::{AtLeast, Bool, Number, Text};
 
-/// Waits for a file, at most twenty seconds.
+/// Waits for a file.
 macro_rules! until {
     ($file:literal) => {
-        concat!("for i in $(seq 100); do [ -e ", $file, " ] && break; sleep 0.2; done; ")
+        concat!("awaited '[ -e ", $file, " ]'; ")
     };
 }
 
@@ -25,33 +25,32 @@ const TWICE: &[Expect] = &[
     Says("\"kind\":\"midway\""),
 ];
 
-/// A loop fills a ring over and over. A handle is closed twice among them: that is written, with what led to it. Then a signal asks
-/// for more. What each of them lists is all that lies in the folder. Without stacks, and with rests: looking stacks up, on cpus that
-/// have nothing but this to do, is what makes a kernel skip probes.
+/// Many threads fill a ring over and over. A handle is closed twice among them: that is written, with what led to it. Then a signal asks
+/// for more. What each of them lists is all that lies in the folder.
 pub const FOUND: Row = row(
     "flight-recorder",
     concat!(
-        "mkdir kept; gemclient bench-loop --rounds 100000000 --rest 100 >/dev/null & loop=$!; \
-         gemscope record --ring 256K --ring-size 64M --no-stacks -o kept/trace 2>said & watch=$!; ",
-        "for i in $(seq 100); do grep -q Ctrl-C said && break; sleep 0.2; done; sleep 6; \
+        "mkdir kept; gemclient storm-threads --threads 4 --rounds 100000000 >/dev/null & storm=$!; \
+         gemscope record --ring 1M --ring-size 64M -o kept/trace 2>said & watch=$!; ",
+        "awaited 'grep -q Ctrl-C said'; sleep 4; \
          echo before: $(ls kept) ''; gemclient close-twice; ",
         until!("kept/trace"),
         "echo found: $(ls kept) ''; kill -USR2 $watch; ",
         until!("kept/trace.2"),
-        "echo asked: $(ls kept) ''; kill $watch; wait $watch; kill -9 $loop; cat said >&2; \
+        "echo asked: $(ls kept) ''; kill $watch; wait $watch; kill -9 $storm; cat said >&2; \
          gemscope replay --json kept/trace"
     ),
     TWICE,
 )
 .code(1)
-.seconds(120)
+.seconds(240)
 .usually(ON_6_12);
 
 /// The same in a tree of processes that the ring has forgotten the beginning of: what one of them leaks after that is found, and nothing
 /// else.
 pub const SCOPED: Row = row(
     "flight-recorder-scope",
-    "gemscope record --ring 256K --ring-size 64M --no-stacks -o trace -- \
+    "gemscope record --ring 256K --ring-size 64M -o trace -- \
      sh -c 'gemclient bench-loop --rounds 4000 >/dev/null; gemclient forget-gem-close'; \
      ls; gemscope replay --json trace",
     &[
@@ -62,7 +61,7 @@ pub const SCOPED: Row = row(
     ],
 )
 .code(1)
-.seconds(120)
+.seconds(240)
 .usually(ON_6_12);
 
 /// The trace of a check is kept when it is of use.
@@ -82,5 +81,5 @@ pub const ON_FAILURE: Row = row(
     ],
 )
 .code(1)
-.seconds(180)
+.seconds(300)
 .usually(ON_6_1);

@@ -41,4 +41,4 @@ pub const TOGETHER: Row = row(
     ],
 )
 .code(1)
-.seconds(120);
+.seconds(240);

@@ -7,7 +7,7 @@ use crate::expect::Is::{AtLeast, Number, Text};
 /// As text: the process that grows and the line of code that it grows at.
 pub const AS_TEXT: Row = row(
     "top-as-text",
-    "gemclient compositor --seconds 50 & leak=$!; gemscope top -n 1 --delay 3; code=$?; kill $leak; exit $code",
+    "gemclient compositor --seconds 200 & leak=$!; gemscope top -n 1 --delay 3; code=$?; kill $leak; exit $code",
     &[
         Says("compositor"),
         Says("import"),
@@ -24,7 +24,7 @@ pub const UNREAD: Row = row(
     "top-unread",
     "gemclient bench-loop --rounds 100000000 & load=$!; \
      gemclient terminal go 1234q gemscope top -o top.gemtrace >screen & watch=$!; \
-     for i in $(seq 200); do [ $(stat -c %s top.gemtrace) -gt 3000 ] && break; sleep 0.2; done; \
+     awaited '[ $(stat -c %s top.gemtrace) -gt 3000 ]'; \
      size=$(stat -c %s top.gemtrace); sleep 5; \
      [ $(stat -c %s top.gemtrace) -gt $((size + 4000)) ] && echo 'taken in while nobody read'; touch go; \
      wait $watch; code=$?; kill $load; \
@@ -37,5 +37,5 @@ pub const UNREAD: Row = row(
         Line(&[("/type", Text("summary")), ("/lost", Number(0)), ("/records", AtLeast(5_000))]),
     ],
 )
-.seconds(120)
+.seconds(240)
 .usually(ON_NEWEST);

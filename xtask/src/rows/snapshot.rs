@@ -8,10 +8,10 @@ use crate::expect::Is::{AtLeast, Bool, Number, Text};
 /// its exporter's handle, and an importer.
 pub const SNAPSHOT: Row = row(
     "snapshot",
-    "gemclient keep-open --device virtio_gpu --importer vgem --seconds 50 >here & here=$!; \
-     gemclient keep-in-kernel --seconds 50 >inside & inside=$!; \
-     gemclient keep-mapped --device virtio_gpu --seconds 50 >mapped & mapped=$!; \
-     for i in $(seq 100); do grep -q ready here && grep -q ready inside && grep -q ready mapped && break; sleep 0.1; done; \
+    "gemclient keep-open --device virtio_gpu --importer vgem --seconds 300 >here & here=$!; \
+     gemclient keep-in-kernel --seconds 300 >inside & inside=$!; \
+     gemclient keep-mapped --device virtio_gpu --seconds 300 >mapped & mapped=$!; \
+     awaited 'grep -q ready here && grep -q ready inside && grep -q ready mapped'; \
      gemscope snapshot; gemscope snapshot --json; code=$?; kill -9 $here $inside $mapped; exit $code",
     &[
         // The links and cache entries of both files, and the attachment.
