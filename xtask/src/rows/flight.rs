@@ -31,7 +31,7 @@ pub const FOUND: Row = row(
     "flight-recorder",
     concat!(
         "mkdir kept; gemclient storm-threads --threads 4 --rounds 100000000 >/dev/null & storm=$!; \
-         gemscope record --ring 1M --ring-size 64M -o kept/trace 2>said & watch=$!; ",
+         gemscope record --ring 256K --ring-size 64M -o kept/trace 2>said & watch=$!; ",
         "awaited 'grep -q Ctrl-C said'; sleep 4; \
          echo before: $(ls kept) ''; gemclient close-twice; ",
         until!("kept/trace"),
