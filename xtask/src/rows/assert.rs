@@ -126,6 +126,18 @@ pub const ROWS: &[Row] = &[
         ],
     )
     .code(1).usually(ON_6_1),
+    // One device: others make as many mistakes, and nobody hears of them.
+    row(
+        "scope-device",
+        "(while :; do gemclient close-twice --device vgem; gemclient close-twice --device virtio_gpu; sleep 0.5; done) & loop=$!; \
+         judged --scope machine --device virtio_gpu --duration 6; code=$?; kill $loop; exit $code",
+        &[
+            Line(&[("/type", Text("summary")), ("/verdict", Text("findings")), ("/lost", Number(0))]),
+            Line(&[("/type", Text("finding")), ("/rule", Text("double-close")), ("/entity/driver", Text("virtio_gpu"))]),
+            Count(0, &[("/type", Text("finding")), ("/entity/driver", Text("vgem"))]),
+        ],
+    )
+    .code(1).usually(ON_6_18),
     row(
         "scope-of-a-command",
         "(while :; do gemclient close-twice; sleep 0.5; done) & loop=$!; judged -- sleep 4; code=$?; kill $loop; exit $code",

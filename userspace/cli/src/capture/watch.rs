@@ -341,25 +341,42 @@ impl Watch<'_> {
         /// However much comes, signals and the clock are looked at too.
         const MOST: usize = 64;
         let batches = self.session.batches().clone();
-        let idle = batches.drain(TICK, MOST, |records| self.records(records)) != Found::Some;
+        // Asked after each batch: what a busy machine has waiting may be more than the flight recorder keeps.
+        let found = batches.drain(TICK, MOST, |records| {
+            self.records(records);
+            self.write_if_due();
+        });
+        let idle = found != Found::Some;
         if idle {
             // What was asked for has happened a while ago, and so has everything before it.
             while let Some(due) = self.marks.next() {
                 self.mark(due);
             }
         }
+        self.define();
+        self.recorder.tick();
+        if let Some(flight) = &mut self.recorder.flight {
+            flight.sweep(&mut self.recorder.definitions, self.recorder.learner.engine());
+        }
+        self.write_if_due();
+        idle
+    }
+
+    /// Every definition that has come since the last time.
+    fn define(&mut self) {
         while let Some(definition) = self.session.definitions().and_then(gemscope_live::Definitions::try_next)
         {
             self.recorder.define(definition);
         }
-        self.recorder.tick();
-        if let Some(flight) = &mut self.recorder.flight {
-            flight.sweep(&mut self.recorder.definitions, self.recorder.learner.engine());
-            if flight.is_due(self.recorder.learner.engine().findings().len()) {
-                self.write(Because::Found);
-            }
+    }
+
+    /// Writes what the flight recorder has, when a finding is long enough ago.
+    fn write_if_due(&mut self) {
+        let Recorder { learner, flight: Some(flight), .. } = &mut self.recorder else { return };
+        if flight.is_due(learner.engine().findings().len()) {
+            self.define();
+            self.write(Because::Found);
         }
-        idle
     }
 
     /// Writes what the flight recorder has, with the misses that the kernel has counted so far.
