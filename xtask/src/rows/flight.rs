@@ -21,17 +21,17 @@ const TWICE: &[Expect] = &[
     Complains("1 finding"),
     Line(&[("/type", Text("finding")), ("/rule", Text("double-close")), ("/certain", Bool(true))]),
     Count(1, &[("/type", Text("finding"))]),
-    Line(&[("/type", Text("summary")), ("/lost", Number(0)), ("/records", AtLeast(20_000))]),
+    Line(&[("/type", Text("summary")), ("/lost", Number(0)), ("/records", AtLeast(8_000))]),
     Says("\"kind\":\"midway\""),
 ];
 
 /// Many threads fill a ring over and over. A handle is closed twice among them: that is written, with what led to it. Then a signal asks
-/// for more. What each of them lists is all that lies in the folder.
+/// for more. What each of them lists is all that lies in the folder. The reader comes so seldom that it brings more than is kept each time.
 pub const FOUND: Row = row(
     "flight-recorder",
     concat!(
         "mkdir kept; gemclient storm-threads --threads 4 --rounds 100000000 >/dev/null & storm=$!; \
-         gemscope record --ring 256K --ring-size 64M -o kept/trace 2>said & watch=$!; ",
+         gemscope record --ring 128K --ring-size 64M --stall-reader 1500 -o kept/trace 2>said & watch=$!; ",
         "awaited 'grep -q Ctrl-C said'; sleep 4; \
          echo before: $(ls kept) ''; gemclient close-twice; ",
         until!("kept/trace"),
