@@ -15,8 +15,6 @@ pub struct Options {
     pub importer: Option<String>,
     /// Rounds in all threads or processes together.
     pub rounds: Option<u64>,
-    /// Rest after every hundred rounds, in milliseconds.
-    pub rest: Option<u64>,
     /// Threads.
     pub threads: Option<u64>,
     /// Pairs of processes.
@@ -97,12 +95,6 @@ pub const FLAGS: &[Flag] = &[
         value: "N",
         about: "rounds in all threads or processes together",
         set: Set::Number(|o| &mut o.rounds),
-    },
-    Flag {
-        name: "--rest",
-        value: "MS",
-        about: "rest so long after every hundred rounds",
-        set: Set::Number(|o| &mut o.rest),
     },
     Flag { name: "--threads", value: "N", about: "threads", set: Set::Number(|o| &mut o.threads) },
     Flag {

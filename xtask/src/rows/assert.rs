@@ -18,6 +18,19 @@ macro_rules! served {
     };
 }
 
+/// Shell that runs something while something else is done again and again.
+macro_rules! meanwhile {
+    ($again:literal, $command:literal) => {
+        concat!(
+            "(while :; do ",
+            $again,
+            "; sleep 0.5; done) & loop=$!; ",
+            $command,
+            "; code=$?; kill $loop; exit $code"
+        )
+    };
+}
+
 /// Clean and complete, and more.
 macro_rules! clean {
     ($($further:expr),+ $(,)?) => {
@@ -119,7 +132,7 @@ pub const ROWS: &[Row] = &[
     row("no-survivor", "judged --timeout 4 -- sh -c 'gemclient keep-open --seconds 60 & sleep 1'", UNDECIDED).code(3).usually(ON_6_12),
     row(
         "scope-machine",
-        "(while :; do gemclient close-twice; sleep 0.5; done) & loop=$!; judged --scope machine --duration 6; code=$?; kill $loop; exit $code",
+        meanwhile!("gemclient close-twice", "judged --scope machine --duration 6"),
         &[
             Line(&[("/type", Text("summary")), ("/verdict", Text("findings")), ("/lost", Number(0))]),
             Line(&[("/type", Text("finding")), ("/rule", Text("double-close"))]),
@@ -129,8 +142,7 @@ pub const ROWS: &[Row] = &[
     // One device: others make as many mistakes, and nobody hears of them.
     row(
         "scope-device",
-        "(while :; do gemclient close-twice --device vgem; gemclient close-twice --device virtio_gpu; sleep 0.5; done) & loop=$!; \
-         judged --scope machine --device virtio_gpu --duration 6; code=$?; kill $loop; exit $code",
+        meanwhile!("gemclient close-twice --device vgem; gemclient close-twice --device virtio_gpu", "judged --scope machine --device virtio_gpu --duration 6"),
         &[
             Line(&[("/type", Text("summary")), ("/verdict", Text("findings")), ("/lost", Number(0))]),
             Line(&[("/type", Text("finding")), ("/rule", Text("double-close")), ("/entity/driver", Text("virtio_gpu"))]),
@@ -140,7 +152,7 @@ pub const ROWS: &[Row] = &[
     .code(1).usually(ON_6_18),
     row(
         "scope-of-a-command",
-        "(while :; do gemclient close-twice; sleep 0.5; done) & loop=$!; judged -- sleep 4; code=$?; kill $loop; exit $code",
+        meanwhile!("gemclient close-twice", "judged -- sleep 4"),
         CLEAN,
     ).usually(ON_6_12),
     row(
@@ -170,7 +182,7 @@ pub const ROWS: &[Row] = &[
     row("failing-command", "judged --failing-command fail -- sh -c 'gemclient s2; exit 3'", CLEAN).code(4).usually(ON_6_18),
     row(
         "scope-machine-strict",
-        "(while :; do gemclient forget-gem-close; sleep 0.5; done) & loop=$!; judged --scope machine --duration 6; code=$?; kill $loop; exit $code",
+        meanwhile!("gemclient forget-gem-close", "judged --scope machine --duration 6"),
         &[Line(&[("/type", Text("finding")), ("/rule", Text("handle-leak")), ("/certain", Bool(true))])],
     )
     .code(1).usually(ON_6_18),

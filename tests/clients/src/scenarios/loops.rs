@@ -1,7 +1,6 @@
 //! Loops in one thread: a benchmark, and a server that leaks now and then.
 
 use std::collections::VecDeque;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::parts::{
@@ -19,16 +18,11 @@ pub fn bench_loop(options: &Options) -> Outcome {
     let (file, other) = open_device_twice(options)?;
     let buffer = make_buffer(file)?;
     let (start, own) = (Instant::now(), processor_time());
-    for round in 1..=rounds {
+    for _ in 0..rounds {
         let prime = share(file, buffer)?;
         let imported = share_with_importer(other, prime)?;
         close_buffer(other, imported)?;
         close_prime_fd(prime)?;
-        if let Some(rest) = options.rest
-            && round % 100 == 0
-        {
-            thread::sleep(Duration::from_millis(rest));
-        }
     }
     let (elapsed, own) = (start.elapsed(), processor_time().saturating_sub(own));
     close_buffer(file, buffer)?;

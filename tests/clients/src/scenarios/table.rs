@@ -565,7 +565,7 @@ pub const ALL: &[Scenario] = &[
         about: "export, import and close in one thread, timed",
         needs: "vgem",
         ends: Clean,
-        options: &["--device", "--rounds", "--rest"],
+        options: &["--device", "--rounds"],
         run: loops::bench_loop,
     },
     Scenario {
